@@ -1,0 +1,51 @@
+# Two commands: `make demo` and `make test`. Both make their own environment in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test check format bench accuracy lock clean
+
+help: ## Show this help.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Tacit needs Python 3.11 or newer, this is %s: make PYTHON=python3.12 ..." % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Run the main job end to end on the embedded server.
+	$(BIN)/tacit demo
+
+test: $(STAMP) ## Run every test.
+	$(BIN)/python -m pytest
+
+check: $(STAMP) ## Format, lint, types and tests.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(STAMP) ## Rewrite the code in the house format.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Measure speed; prints ratios taken side by side.
+	$(BIN)/python -m benchmarks.speed
+
+accuracy: $(STAMP) ## Slow statistical checks; ONLY=block runs one block.
+	$(BIN)/python -m benchmarks.accuracy $(if $(ONLY),--only $(ONLY))
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+
+lock: $(STAMP) ## Resolve the dependencies anew into the three lock files.
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --extra gpu --output-file requirements-gpu.lock
+	$(LOCK) --group dev --output-file requirements-dev.lock
+
+clean: ## Remove the environment and caches.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

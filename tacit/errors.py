@@ -1,0 +1,104 @@
+"""Every error Tacit raises on purpose.
+
+    TacitError
+    |- ProgramError            a model program breaks a rule of the language
+    |   |- DuplicateNameError    two random variables of one run share a name
+    |   |- MissingKeyError       a random variable was sampled outside `seed`
+    |   |- MissingValueError     a log joint was asked for without a value for some variable
+    |   |- NoDensityError        `log_prob` of a random variable that can only be sampled
+    |   |- UnknownVariableError  a value was given for a variable the program does not have
+    |   `- InvalidValueError     a value has the wrong shape, dtype or support
+    |- InferenceError          a fit cannot be set up or broke down
+    |   |- NotReparameterizableError
+    |   `- DivergedError
+    |- InvalidInputError       what a user sent does not fit; names each field
+    |- NotFoundError           no such model, version or fit
+    |- ConflictError           the request does not fit the state of the resource
+    |- ModelLoadError          a model file cannot be served
+    |- StoreError              the store lost, or never had, what it should hold
+    `- UnavailableError        a part of the service cannot be reached now
+
+The core knows no HTTP: `app.errors` maps these to status codes.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class TacitError(Exception):
+    """Root of every error that Tacit raises on purpose."""
+
+
+class ProgramError(TacitError):
+    """A model program breaks a rule of the language."""
+
+
+class DuplicateNameError(ProgramError):
+    """Two random variables of one run share a name."""
+
+
+class MissingKeyError(ProgramError):
+    """A random variable has to be sampled, and nothing gives it a PRNG key."""
+
+
+class MissingValueError(ProgramError):
+    """A log joint was asked for without a value for some variable."""
+
+
+class NoDensityError(ProgramError):
+    """`log_prob` was asked of a random variable that can only be sampled."""
+
+
+class UnknownVariableError(ProgramError):
+    """A value was given for a variable that the program does not have."""
+
+
+class InvalidValueError(ProgramError):
+    """A value does not fit its random variable: shape, dtype or support."""
+
+
+class InferenceError(TacitError):
+    """A fit cannot be set up, or broke down."""
+
+
+class NotReparameterizableError(InferenceError):
+    """A variational factor has no reparameterization gradient."""
+
+
+class DivergedError(InferenceError):
+    """Steps stayed non-finite; the fit was stopped."""
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field: a JSON pointer to it, and a sentence that says the fix."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidInputError(TacitError):
+    """What a user sent does not fit the model; `errors` names each field."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in self.errors))
+
+
+class NotFoundError(TacitError):
+    """There is no such model, version or fit."""
+
+
+class ConflictError(TacitError):
+    """The request does not fit the present state of the resource."""
+
+
+class ModelLoadError(TacitError):
+    """A model file cannot be served."""
+
+
+class StoreError(TacitError):
+    """The store lost, or never had, what it should hold."""
+
+
+class UnavailableError(TacitError):
+    """A part of the service cannot be reached now; trying again later is sound."""
