@@ -1,0 +1,220 @@
+"""Random variables: a value, the law it was drawn from, and a name.
+
+A random variable acts as the array of its value: arithmetic, comparison, indexing, `jnp` functions, `len`, iteration.
+`jax.lax` functions want arrays proper: give them `.value`. It is a pytree (value and law are its children), so it passes
+through `jit`, `vmap`, `grad`, `scan` and `jax.checkpoint`.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as dist
+
+from tacit.errors import NoDensityError, ProgramError
+
+Kind = Literal["sample", "implicit", "deterministic"]
+
+
+class Plate(NamedTuple):
+    """An axis along which random variables are independent given what lies outside it.
+
+    `dim` counts from the right end of the batch shape and is negative, as in NumPyro.
+    """
+
+    name: str
+    size: int
+    dim: int
+
+
+class Meta(NamedTuple):
+    """What of a random variable is static under JAX's transformations."""
+
+    name: str
+    kind: Kind
+    sample_shape: tuple[int, ...]
+    event_dim: int
+    plates: tuple[Plate, ...]
+    is_set: bool
+
+
+@jax.tree_util.register_pytree_node_class
+class RandomVariable:
+    """A named value and the law it comes from. Made by the constructors of `tacit.ppl`, not by hand.
+
+    Attributes:
+      name: unique within a run of a program.
+      value: the array.
+      distribution: NumPyro's distribution; None for `Implicit` and `Deterministic`.
+      support: a NumPyro constraint.
+      kind: "sample" has a density, "implicit" only samples, "deterministic" is a function of others.
+      is_set: whether the value was given (observed, set by an interceptor) rather than sampled.
+      plates: the plates it stands in, outermost first.
+      sample_shape: the independent copies asked for, leftmost in the shape.
+      event_dim: how many of the rightmost axes make up one draw.
+    """
+
+    __slots__ = ("distribution", "meta", "support", "value")
+    __hash__ = None  # type: ignore[assignment]  # arrays are compared element by element, so neither hashes
+
+    def __init__(
+        self,
+        value: jax.Array,
+        *,
+        distribution: dist.Distribution | None,
+        support: dist.constraints.Constraint,
+        meta: Meta,
+    ) -> None:
+        self.value = value
+        self.distribution = distribution
+        self.support = support
+        self.meta = meta
+
+    @property
+    def name(self) -> str:
+        return self.meta.name
+
+    @property
+    def kind(self) -> Kind:
+        return self.meta.kind
+
+    @property
+    def is_set(self) -> bool:
+        return self.meta.is_set
+
+    @property
+    def plates(self) -> tuple[Plate, ...]:
+        return self.meta.plates
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return self.meta.sample_shape
+
+    @property
+    def event_dim(self) -> int:
+        return self.meta.event_dim
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return jnp.shape(self.value)
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        return jnp.result_type(self.value)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def T(self) -> jax.Array:
+        return jnp.transpose(self.value)
+
+    @property
+    def at(self) -> Any:
+        return jnp.asarray(self.value).at
+
+    def log_prob(self, value: Any = None) -> jax.Array:
+        """Log density (mass) at `value`, by default at the variable's own; one number per independent draw.
+
+        Raises:
+          NoDensityError: the variable is implicit or deterministic.
+        """
+        if self.distribution is None:
+            raise NoDensityError(
+                f"{self.name!r} is {self.kind}: it can be sampled but has no density, so log_prob does not exist. "
+                "Likelihood-free inference (ImplicitKLqp) needs none."
+            )
+        return self.distribution.log_prob(self.value if value is None else unwrap(value))
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
+        return (self.value, self.distribution, self.support), self.meta
+
+    @classmethod
+    def tree_unflatten(cls, meta: Meta, children: tuple[Any, ...]) -> "RandomVariable":
+        value, distribution, support = children
+        return cls(value, distribution=distribution, support=support, meta=meta)
+
+    def __jax_array__(self) -> jax.Array:
+        return jnp.asarray(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = jnp.asarray(self.value).__array__()
+        return array.astype(dtype, copy=bool(copy)) if dtype is not None else (array.copy() if copy else array)
+
+    def __getitem__(self, index: Any) -> jax.Array:
+        return jnp.asarray(self.value)[jax.tree.map(unwrap, index, is_leaf=is_random_variable)]
+
+    def __len__(self) -> int:
+        return len(jnp.asarray(self.value))
+
+    def __iter__(self) -> Iterator[jax.Array]:
+        return iter(jnp.asarray(self.value))
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __bool__(self) -> bool:
+        if isinstance(self.value, jax.core.Tracer):
+            raise ProgramError(
+                f"the program branches in Python on the value of {self.name!r}, which is not known while JAX traces it. "
+                "Use jnp.where(condition, a, b) or jax.lax.cond instead of `if`."
+            )
+        return bool(self.value)
+
+    def __repr__(self) -> str:
+        law = type(self.distribution).__name__ if self.distribution is not None else self.kind
+        return f"RandomVariable({self.name!r}, {law}, shape={self.shape}, dtype={self.dtype})"
+
+    def __getattr__(self, attribute: str) -> Any:
+        # Array methods (`sum`, `reshape`, `astype`, ...); dunder and private names must fail as on any object.
+        if attribute.startswith("_") or attribute in RandomVariable.__slots__:
+            raise AttributeError(attribute)
+        return getattr(jnp.asarray(self.value), attribute)
+
+
+def _binary(function: Callable[[Any, Any], Any], *, reflected: bool = False) -> Callable[[Any, Any], Any]:
+    def method(self: RandomVariable, other: Any) -> Any:
+        if not isinstance(other, (RandomVariable, jax.typing.ArrayLike)):
+            return NotImplemented
+        mine, theirs = jnp.asarray(self.value), unwrap(other)
+        return function(theirs, mine) if reflected else function(mine, theirs)
+
+    return method
+
+
+def _unary(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda self: function(jnp.asarray(self.value))
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"):
+    _function = getattr(operator, f"{_name}_" if _name in ("and", "or") else _name)
+    setattr(RandomVariable, f"__{_name}__", _binary(_function))
+    setattr(RandomVariable, f"__r{_name}__", _binary(_function, reflected=True))
+for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
+    setattr(RandomVariable, f"__{_name}__", _binary(getattr(operator, _name)))
+for _name in ("neg", "pos", "abs", "invert"):
+    setattr(RandomVariable, f"__{_name}__", _unary(getattr(operator, _name)))
+
+
+def is_random_variable(x: Any) -> bool:
+    """Whether `x` is a random variable; a leaf test for `jax.tree.map`."""
+    return isinstance(x, RandomVariable)
+
+
+def unwrap(x: Any) -> Any:
+    """The value of a random variable; anything else unchanged."""
+    return x.value if isinstance(x, RandomVariable) else x
