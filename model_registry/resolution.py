@@ -1,0 +1,194 @@
+"""Data as a user sent them, checked against a model's fields: all that is wrong is said at once, nothing is guessed.
+
+No JAX here: the front end refuses bad data before anything is queued.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from model_registry.fields import SUPPORTS, Field, shape_words
+from model_registry.parsing import Parsed, at, parse, spot
+from tacit.errors import FieldError, InvalidInputError
+
+INT32 = np.iinfo(np.int32)
+FLOAT32 = np.finfo(np.float32)
+# Unknown fields beyond these are counted, not listed.
+MAX_UNKNOWN = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Data that fit a model.
+
+    Attributes:
+      arrays: every field by name, in the model's order: float32 or int32, C-contiguous, read-only.
+      dims: the size of every dimension symbol.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    dims: Mapping[str, int]
+
+
+def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -> Dataset:
+    """Arrays of the right types and shapes, or every reason why not.
+
+    Args:
+      fields: what is wanted, by name.
+      data: by name: a number, a nested list, a NumPy array, or `{"dtype", "shape", "data_b64"}`.
+      pointer: where `data` stands in the request; pointers of errors begin with it.
+
+    Raises:
+      InvalidInputError: with one entry for each thing that is wrong.
+    """
+    if not isinstance(data, Mapping):
+        raise InvalidInputError([FieldError(pointer, f"data must be an object with {_listed(fields)}.")])
+    errors = _unknown_fields(fields, data, pointer)
+    parsed: dict[str, Parsed] = {}
+    for name, field in fields.items():
+        where = at(pointer, name)
+        if name not in data:
+            errors.append(FieldError(where, f"{name} is missing: send {_wanted(field)}."))
+            continue
+        try:
+            parsed[name] = parse(name, field, data[name], pointer=where)
+        except InvalidInputError as error:
+            errors.extend(error.errors)
+    dims, mismatches = _dims(fields, parsed)
+    errors += mismatches
+    arrays = {name: _cast(fields[name], each.numbers) for name, each in parsed.items()}
+    for name, each in parsed.items():
+        errors += _value_errors(name, fields[name], each, arrays[name])
+    if errors:
+        raise InvalidInputError(errors)
+    return Dataset(MappingProxyType(arrays), MappingProxyType(dims))
+
+
+def _listed(fields: Mapping[str, Field]) -> str:
+    return ("the field " if len(fields) == 1 else "the fields ") + ", ".join(fields)
+
+
+def _wanted(field: Field) -> str:
+    words = shape_words(field.shape)
+    return f"{words} ({field.description})" if field.description else words
+
+
+def _unknown_fields(fields: Mapping[str, Field], data: Mapping[Any, Any], pointer: str) -> list[FieldError]:
+    unknown = [name for name in data if name not in fields]
+    errors = [_unknown_field(name, fields, pointer) for name in unknown[:MAX_UNKNOWN]]
+    if len(unknown) > MAX_UNKNOWN:
+        more = len(unknown) - MAX_UNKNOWN
+        errors.append(FieldError(pointer, f"{more} more fields are unknown; this model has {_listed(fields)}."))
+    return errors
+
+
+def _unknown_field(name: Any, fields: Mapping[str, Field], pointer: str) -> FieldError:
+    shown = str(name)[:40]
+    near = get_close_matches(shown, list(fields), n=1)
+    fix = f"did you mean {near[0]}?" if near else f"remove it; this model has {_listed(fields)}."
+    return FieldError(at(pointer, name), f"{shown!r} is not a field of this model: {fix}")
+
+
+def _dims(fields: Mapping[str, Field], parsed: Mapping[str, Parsed]) -> tuple[dict[str, int], list[FieldError]]:
+    """The size of each symbol, by the first field that has it, and how other fields disagree with that."""
+    first: dict[str, Axis] = {}
+    errors = []
+    for name, each in parsed.items():
+        if each.numbers.size == 0:
+            continue
+        for number, symbol in enumerate(fields[name].shape):
+            axis = Axis(name, number, each.numbers.shape)
+            if isinstance(symbol, int):
+                if axis.size != symbol:
+                    errors.append(FieldError(each.pointer, f"{axis}; {symbol} are wanted."))
+                continue
+            other = first.setdefault(symbol, axis)
+            if axis.size != other.size:
+                detail = f"{axis} where {other.beside(axis)}: both are {symbol}."
+                errors.append(FieldError(each.pointer, detail))
+    return {symbol: axis.size for symbol, axis in first.items()}, errors
+
+
+class Axis(NamedTuple):
+    """One axis of a field's data; as a string it says how long it is: "y has 8 values", "x has 3 columns"."""
+
+    field: str
+    number: int
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return self.shape[self.number]
+
+    @property
+    def noun(self) -> str:
+        if len(self.shape) > 2:
+            return f" along axis {self.number}"
+        noun = ("row", "column")[self.number] if len(self.shape) == 2 else "value"
+        return f" {noun}" if self.size == 1 else f" {noun}s"
+
+    def beside(self, other: "Axis") -> str:
+        """The same, after a sentence about `other`: the noun is left out where it would be repeated."""
+        alike = self.number == other.number and len(self.shape) == len(other.shape)
+        return str(self).removesuffix(self.noun) if alike else str(self)
+
+    def __str__(self) -> str:
+        return f"{self.field} has {self.size}{self.noun}"
+
+
+def _cast(field: Field, numbers: np.ndarray) -> np.ndarray:
+    """A fresh array of the program's dtype. Numbers that do not survive the cast are refused by `_value_errors`."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        array = np.array(numbers, dtype=field.numpy_dtype, order="C", copy=True)
+    array.flags.writeable = False
+    return array
+
+
+def _value_errors(name: str, field: Field, parsed: Parsed, array: np.ndarray) -> Iterator[FieldError]:
+    """What is wrong with the numbers: the first offender, and how many more there are."""
+    numbers = parsed.numbers
+    if numbers.size == 0:
+        yield FieldError(parsed.pointer, f"{name} is empty; send {_wanted(field)}, at least one along each axis.")
+        return
+    for bad, says in _tests(field, numbers, array):
+        if bad.any():
+            index = tuple(int(i) for i in np.argwhere(bad)[0])
+            more = int(bad.sum()) - 1
+            others = f" ({more} more like it.)" if more else ""
+            sentence = says.format(spot=spot(name, index), number=f"{numbers[index]:.9g}")
+            yield FieldError(parsed.pointer_to(index), sentence + others)
+            return
+
+
+def _tests(field: Field, numbers: np.ndarray, array: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
+    """Masks of unfit numbers, each with its sentence; the first that has any ends the search."""
+    yield (
+        ~np.isfinite(numbers),
+        "{spot} is {number}; only finite numbers can be fitted: leave the datum out, in every field it belongs to.",
+    )
+    support = SUPPORTS[field.support]
+    if field.dtype == "int":
+        yield (
+            numbers != np.floor(numbers),
+            "{spot} is {number}; whole numbers are wanted: this is a count, a label or an index.",
+        )
+        yield (
+            (numbers < INT32.min) | (numbers > INT32.max),
+            f"{{spot}} is {{number}}; it must lie between {INT32.min} and {INT32.max} (int32).",
+        )
+    else:
+        yield (
+            ~np.isfinite(array),
+            f"{{spot}} is {{number}}; it must be at most {FLOAT32.max:.3g} in size (float32): use a larger unit.",
+        )
+        vanishes = (numbers > 0) & (array < FLOAT32.tiny)
+        if not support.contains(np.zeros(())):
+            yield (
+                vanishes,
+                f"{{spot}} is {{number}}; it is 0 in float32 and must be {support.words}: use a smaller unit.",
+            )
+    yield ~support.contains(array), f"{{spot}} is {{number}}; it must be {support.words}."
