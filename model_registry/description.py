@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def data_schema(fields: Mapping[str, Field], *, title: str) -> dict[str, Any]:
         "properties": {name: _field_schema(field) for name, field in fields.items()},
         "required": list(fields),
         "additionalProperties": False,
-        "$defs": {"encoded_array": _ENCODED_ARRAY},
+        "$defs": {"encoded_array": copy.deepcopy(_ENCODED_ARRAY)},
     }
 
 

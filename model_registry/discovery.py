@@ -18,9 +18,10 @@ from model_registry.fields import Field, Shape
 from tacit.errors import ModelLoadError
 from tacit.ppl import RandomVariable, seed, tape
 
-# Sizes no program is likely to contain itself: if one turns up in a shape, it came from the symbol.
+# Sizes no program is likely to contain itself: if one turns up in a shape, it came from the symbol. No two symbols grow
+# by the same amount from the first trace to the second.
 _PRIMES = (101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157)
-_OTHER_PRIMES = (211, 223, 227, 229, 233, 239, 241, 251, 257, 263, 269, 271)
+_OTHER_PRIMES = (211, 227, 241, 257, 271, 307, 331, 353, 373, 401, 419, 443)
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,9 @@ def _symbolic_size(size: int, other: int, *, sizes: Mapping[str, int], others: M
     """The expression whose value was `size` in one trace and `other` in the next."""
     if size == other:
         return size
+    for symbol, first in sizes.items():
+        if (size, other) == (first, others[symbol]):
+            return symbol
     for symbol, first in sizes.items():
         times, rest = divmod(other - size, others[symbol] - first)
         plus = size - times * first
