@@ -14,6 +14,10 @@
     |- InvalidInputError       what a user sent does not fit; names each field
     |- NotFoundError           no such model, version or fit
     |- ConflictError           the request does not fit the state of the resource
+    |   |- NotFinishedError      results were asked for while the fit is not finished
+    |   |- NoResultError         the fit ended without results
+    |   |- ModelChangedError     the model's code is no longer the code that was fitted
+    |   `- FolderInUseError      another process holds the data folder
     |- ModelLoadError          a model file cannot be served
     |- StoreError              the store lost, or never had, what it should hold
     `- UnavailableError        a part of the service cannot be reached now
@@ -90,6 +94,22 @@ class NotFoundError(TacitError):
 
 class ConflictError(TacitError):
     """The request does not fit the present state of the resource."""
+
+
+class NotFinishedError(ConflictError):
+    """Results were asked for while the fit is not finished."""
+
+
+class NoResultError(ConflictError):
+    """The fit ended without results: it failed or was cancelled."""
+
+
+class ModelChangedError(ConflictError):
+    """The model's code is no longer the code that was fitted."""
+
+
+class FolderInUseError(ConflictError):
+    """Another process holds the data folder."""
 
 
 class ModelLoadError(TacitError):

@@ -1,0 +1,38 @@
+"""Connections to Redis, by how long they wait for a server that is away."""
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.retry import Retry
+
+_QUICK_TIMEOUT_S = 2.0
+_OUTAGES = [redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError]
+
+
+def patient(url: str) -> redis.Redis:
+    """For the worker: every command waits minutes for the server to come back, so that an outage ends nothing."""
+    backoff = ExponentialWithJitterBackoff(base=0.05, cap=2.0)
+    return redis.Redis.from_url(url, retry=Retry(backoff, retries=120), retry_on_error=_OUTAGES)
+
+
+def quick(url: str) -> redis.Redis:
+    """For what is better skipped or refused than late: two seconds, one more try on a broken connection."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=_QUICK_TIMEOUT_S,
+        socket_connect_timeout=_QUICK_TIMEOUT_S,
+        retry=Retry(NoBackoff(), retries=1),
+        retry_on_error=_OUTAGES,
+    )
+
+
+def quick_async(url: str) -> redis.asyncio.Redis:
+    """As `quick`, for an event loop."""
+    return redis.asyncio.Redis.from_url(
+        url,
+        socket_timeout=_QUICK_TIMEOUT_S,
+        socket_connect_timeout=_QUICK_TIMEOUT_S,
+        retry=AsyncRetry(NoBackoff(), retries=1),
+        retry_on_error=_OUTAGES,
+    )

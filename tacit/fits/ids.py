@@ -1,0 +1,29 @@
+"""Names of fits: random, sortable by time, safe in URLs and paths."""
+
+import re
+import secrets
+import time
+
+# Crockford's base 32 in lower case: no i, l, o, u.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_TIME_DIGITS = 10
+_RANDOM_DIGITS = 26
+_PATTERN = re.compile(rf"fit_[{_ALPHABET}]{{{_TIME_DIGITS + _RANDOM_DIGITS}}}")
+
+
+def new_fit_id() -> str:
+    """A new id: `fit_`, the time in milliseconds, then 130 random bits."""
+    return (
+        "fit_"
+        + _digits(time.time_ns() // 1_000_000, _TIME_DIGITS)
+        + _digits(secrets.randbits(5 * _RANDOM_DIGITS), _RANDOM_DIGITS)
+    )
+
+
+def is_fit_id(text: str) -> bool:
+    """Whether `text` has exactly the form of an id. Check before a path is built from it."""
+    return _PATTERN.fullmatch(text) is not None
+
+
+def _digits(number: int, length: int) -> str:
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (length - 1), -1, -5))

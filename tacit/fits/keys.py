@@ -1,0 +1,57 @@
+"""Every Redis key, queue name and lifetime, in one place. Times are in seconds.
+
+Redis only carries: all of this may vanish at any moment, and no accepted fit is lost. RQ's own keys begin with `rq:`.
+"""
+
+from typing import Any
+
+# Progress of a running fit is refreshed about every second; it outlives the fit only by this.
+PROGRESS_TTL_S = 3600
+
+# A worker that has not announced itself for this long counts as dead.
+WORKER_TTL_S = 10
+WORKER_ANNOUNCE_S = 3.0
+
+# Set of the names of announced workers; each has a key of its own that expires.
+WORKERS = "tacit:workers"
+
+# The one job there is, by string path: whoever enqueues does not import the worker.
+FIT_JOB = "worker.jobs.run_fit"
+
+# RQ forgets a job when it is done (its outcome is in the store); one that broke in transport is kept for a day.
+_RESULT_TTL_S = 0
+_FAILURE_TTL_S = 24 * 3600
+
+
+def progress(fit_id: str) -> str:
+    """Hash with the progress of a running fit."""
+    return f"tacit:progress:{fit_id}"
+
+
+def worker(name: str) -> str:
+    """String with what a live worker says of itself, as JSON."""
+    return f"tacit:worker:{name}"
+
+
+def queue(device: str) -> str:
+    """Name of the RQ queue of a device class. One per class: a worker that listens to one queue loses no job."""
+    return f"tacit:{device}"
+
+
+def queue_list(device: str) -> str:
+    """Key of the list behind that queue."""
+    return f"rq:queue:{queue(device)}"
+
+
+def fit_job(fit_id: str, *, timeout_s: int) -> dict[str, Any]:
+    """Arguments of `rq.Queue.enqueue_call` for a fit: only its id travels, and it is queued at most once."""
+    return {
+        "func": FIT_JOB,
+        "args": (fit_id,),
+        "job_id": fit_id,
+        "description": fit_id,
+        "timeout": timeout_s,
+        "result_ttl": _RESULT_TTL_S,
+        "failure_ttl": _FAILURE_TTL_S,
+        "unique": True,
+    }

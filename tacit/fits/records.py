@@ -1,0 +1,151 @@
+"""What is written about a fit, and what follows from it.
+
+A fit is a set of records, each written once: the request that was accepted, one record per attempt that a worker
+began (and one per attempt that ended without deciding the fit), and the outcome. Nothing is ever updated, so the status
+is not stored: it follows from which records exist, and can only move forward.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Status(StrEnum):
+    """Where a fit stands; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Record(BaseModel):
+    """A record in the store: frozen, with unknown fields refused, stamped with the version of its form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    form: int = 1
+
+    def to_bytes(self) -> bytes:
+        return self.model_dump_json(indent=1).encode()
+
+
+class Artefact(BaseModel):
+    """One stored file of a fit: what its bytes must hash to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    size: int = Field(description="Bytes.")
+
+
+class FitRequest(Record):
+    """An accepted request, completely resolved: a worker needs this and the arrays, nothing else.
+
+    `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
+    default that could change), `timeout_s` seconds.
+    """
+
+    id: str
+    model: str
+    version: str
+    code_hash: str
+    fingerprint: str
+    options: dict[str, Any]
+    seed: int
+    draws: int
+    timeout_s: int
+    device: str
+    tags: tuple[str, ...] = ()
+    dims: dict[str, int]
+    data: Artefact
+    created_at: datetime
+
+
+class Attempt(Record):
+    """A worker began the fit for the `number`-th time (the first is 1)."""
+
+    number: int
+    worker: str
+    device: str
+    started_at: datetime
+
+
+class AttemptEnd(Record):
+    """An attempt ended without deciding the fit; why, as a code and a sentence.
+
+    `counts` is False for an attempt that was interrupted in good order, as by the stop of a worker.
+    """
+
+    number: int
+    code: str
+    message: str
+    counts: bool
+    ended_at: datetime
+
+
+class FitFailure(BaseModel):
+    """Why a fit failed: a stable code, and a sentence for the user."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    message: str
+
+
+class ProgressRecord(BaseModel):
+    """How far a fit is; losses are minimised, times are in seconds, what is not finite is None."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    total: int
+    loss_gen: float | None = None
+    loss_disc: float | None = None
+    steps_per_s: float | None = None
+    eta_s: float | None = None
+
+
+class Outcome(Record):
+    """How a fit ended. Written last and once: what it names is complete."""
+
+    status: Status
+    finished_at: datetime
+    attempt: int | None = None
+    error: FitFailure | None = None
+    warnings: tuple[str, ...] = ()
+    progress: ProgressRecord | None = None
+    artefacts: dict[str, Artefact] = Field(default_factory=dict)
+
+
+class Fit(NamedTuple):
+    """All records of one fit, as they stood at one moment."""
+
+    request: FitRequest
+    attempts: tuple[Attempt, ...] = ()
+    ends: tuple[AttemptEnd, ...] = ()
+    outcome: Outcome | None = None
+
+    @property
+    def status(self) -> Status:
+        if self.outcome is not None:
+            return self.outcome.status
+        return Status.RUNNING if self.attempts else Status.QUEUED
+
+    @property
+    def spent_attempts(self) -> int:
+        """Attempts that were begun and not interrupted in good order: those a bound has to count."""
+        return len(self.attempts) - sum(not end.counts for end in self.ends)

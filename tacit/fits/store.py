@@ -1,0 +1,175 @@
+"""Fits in a blob store: the one place that knows which record lies under which key.
+
+    open/{id}                          marks a fit that has no outcome yet; found again after any crash
+    fits/{id}/data.safetensors
+    fits/{id}/request.json             from here on the fit is accepted
+    fits/{id}/attempts/{n}.json        a worker began; created by exactly one
+    fits/{id}/attempts/{n}.end.json    it ended without deciding the fit
+    fits/{id}/result/{n}/*             what attempt n produced; attempts that overlap cannot mix
+    fits/{id}/outcome.json             created by exactly one writer; names the artefacts and their checksums
+
+Every record is written once. Whoever reads sees the fit as it stood at some moment, and later moments only add.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from tacit.errors import NotFoundError, StoreError
+from tacit.fits import arrays as array_files
+from tacit.fits.arrays import Arrays
+from tacit.fits.blobs import Blobs
+from tacit.fits.ids import is_fit_id
+from tacit.fits.records import Artefact, Attempt, AttemptEnd, Fit, FitRequest, Outcome, Record, now
+
+_OPEN = "open/"
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+class FitStore:
+    """Reads and writes the records of fits. Safe to share between threads and processes."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def accept(self, request: FitRequest, data: bytes) -> None:
+        """Make a fit durable: when this returns it will run, whatever crashes.
+
+        Args:
+            request: The resolved request; `request.data` describes `data`.
+            data: The arrays of the fit, encoded.
+        """
+        folder = _folder(request.id)
+        self._blobs.put(f"{folder}data.safetensors", data)
+        # The mark comes before the commit: a fit with a mark and no request was never promised to anyone.
+        self._blobs.put(f"{_OPEN}{request.id}", b"")
+        if not self._blobs.create(f"{folder}request.json", request.to_bytes()):
+            raise StoreError(f"There is a fit {request.id} already.")
+
+    def fit(self, fit_id: str) -> Fit:
+        """All records of a fit.
+
+        Raises:
+            NotFoundError: There is no such fit.
+        """
+        request = self._read(f"{_folder(fit_id)}request.json", FitRequest)
+        if request is None:
+            raise _no_such_fit(fit_id)
+        attempts: list[Attempt] = []
+        ends: list[AttemptEnd] = []
+        for key in self._blobs.list(f"{_folder(fit_id)}attempts/"):
+            if key.endswith(".end.json"):
+                ends.append(self._must_read(key, AttemptEnd))
+            else:
+                attempts.append(self._must_read(key, Attempt))
+        outcome = self._read(f"{_folder(fit_id)}outcome.json", Outcome)
+        return Fit(request, tuple(attempts), tuple(ends), outcome)
+
+    def data(self, request: FitRequest) -> Arrays:
+        """The data of a fit, checked against its checksum."""
+        return array_files.from_bytes(self._checked(f"{_folder(request.id)}data.safetensors", request.data))
+
+    def begin_attempt(self, fit: Fit, *, worker: str, device: str) -> Attempt | None:
+        """Record that a worker begins the next attempt; None when another worker was faster."""
+        attempt = Attempt(number=len(fit.attempts) + 1, worker=worker, device=device, started_at=now())
+        key = f"{_attempt_key(fit.request.id, attempt.number)}.json"
+        return attempt if self._blobs.create(key, attempt.to_bytes()) else None
+
+    def end_attempt(self, fit_id: str, number: int, *, code: str, message: str, counts: bool) -> None:
+        """Record why an attempt ended without an outcome; the first reason stays."""
+        end = AttemptEnd(number=number, code=code, message=message, counts=counts, ended_at=now())
+        self._blobs.create(f"{_attempt_key(fit_id, number)}.end.json", end.to_bytes())
+
+    def put_artefact(self, fit_id: str, attempt: int, name: str, data: bytes) -> Artefact:
+        """Write one file of the result of an attempt; name it in the outcome to make it count."""
+        self._blobs.put(_result_key(fit_id, attempt, name), data)
+        return array_files.artefact(data)
+
+    def finish(self, fit_id: str, outcome: Outcome) -> bool:
+        """Decide a fit. False, with nothing changed, when it was decided before."""
+        first = self._blobs.create(f"{_folder(fit_id)}outcome.json", outcome.to_bytes())
+        self._blobs.delete(f"{_OPEN}{fit_id}")
+        return first
+
+    def artefact(self, fit: Fit, name: str) -> bytes:
+        """One file of the result, checked against its checksum.
+
+        Raises:
+            NotFoundError: The outcome names no such file.
+            StoreError: The file is missing or damaged; the message names it.
+        """
+        outcome = fit.outcome
+        if outcome is None or outcome.attempt is None or name not in outcome.artefacts:
+            raise NotFoundError(f"Fit {fit.request.id} has no {name}.")
+        return self._checked(_result_key(fit.request.id, outcome.attempt, name), outcome.artefacts[name])
+
+    def arrays(self, fit: Fit, name: str) -> Arrays:
+        """One file of arrays of the result; errors as `artefact`."""
+        return array_files.from_bytes(self.artefact(fit, name))
+
+    def check(self) -> None:
+        """Write something; raises UnavailableError when that cannot be done."""
+        self._blobs.put("health", b"ok")
+
+    def open_fits(self) -> list[str]:
+        """Ids of the accepted fits that have no outcome, oldest first. Costs nothing per finished fit."""
+        return [fit_id for fit_id in self._marked() if self._is_open(fit_id)]
+
+    def _marked(self) -> list[str]:
+        return [name for key in self._blobs.list(_OPEN) if is_fit_id(name := key.removeprefix(_OPEN))]
+
+    def _is_open(self, fit_id: str) -> bool:
+        if self._blobs.exists(f"{_folder(fit_id)}outcome.json"):
+            self._blobs.delete(f"{_OPEN}{fit_id}")
+            return False
+        return self._blobs.exists(f"{_folder(fit_id)}request.json")
+
+    def _checked(self, key: str, expected: Artefact) -> bytes:
+        data = self._blobs.get(key)
+        if data is None:
+            raise StoreError(f"The stored file {key} is missing.")
+        if array_files.artefact(data) != expected:
+            raise StoreError(f"The stored file {key} is damaged: its checksum is not the one recorded.")
+        return data
+
+    def _read(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
+        data = self._blobs.get(key)
+        if data is None:
+            return None
+        try:
+            return kind.model_validate_json(data)
+        except ValidationError as error:
+            raise StoreError(f"The stored record {key} is damaged.") from error
+
+    def _must_read(self, key: str, kind: type[AnyRecord]) -> AnyRecord:
+        record = self._read(key, kind)
+        if record is None:
+            raise StoreError(f"The stored record {key} is missing.")
+        return record
+
+
+def encode_data(arrays: Mapping[str, NDArray[Any]]) -> tuple[bytes, Artefact]:
+    """The arrays of a fit as bytes, and what its request has to say about them."""
+    data = array_files.to_bytes(arrays)
+    return data, array_files.artefact(data)
+
+
+def _folder(fit_id: str) -> str:
+    if not is_fit_id(fit_id):
+        raise _no_such_fit(fit_id)
+    return f"fits/{fit_id}/"
+
+
+def _no_such_fit(fit_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no fit {fit_id[:64]!r}.")
+
+
+def _attempt_key(fit_id: str, number: int) -> str:
+    return f"{_folder(fit_id)}attempts/{number:04d}"
+
+
+def _result_key(fit_id: str, attempt: int, name: str) -> str:
+    return f"{_folder(fit_id)}result/{attempt:04d}/{name}"

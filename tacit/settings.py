@@ -1,0 +1,64 @@
+"""Every setting of the service, read once at start and passed inward.
+
+Environment variables carry the prefix `TACIT_` (`TACIT_DATA_DIR`, `TACIT_PORT`, ...); only the address of an
+external Redis goes by its usual name, `REDIS_URL`.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Device = Literal["cpu", "gpu"]
+
+
+class Settings(BaseSettings):
+    """The frozen settings of one process; times are in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TACIT_", frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(default=Path("data"), description="Folder that holds everything that must last.")
+    redis_url: str | None = Field(
+        default=None,
+        validation_alias="REDIS_URL",
+        description="Redis or Valkey server; when unset, `tacit up` starts one of its own.",
+    )
+    model_path: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Folders with further model files, separated as in PATH."
+    )
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
+    device: Device = Field(default="cpu", description="Device class that fits are queued for and run on.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    fit_timeout_s: int = Field(default=3600, ge=1, description="Longest a fit may run unless it asks for less.")
+    kill_grace_s: float = Field(default=15.0, ge=0, description="After the timeout, until a hung fit is killed.")
+    stop_grace_s: float = Field(default=5.0, ge=0, description="A running fit gets this long when the worker stops.")
+    max_attempts: int = Field(default=3, ge=1, description="Times a fit is started when workers die under it.")
+    reconcile_s: float = Field(default=10.0, gt=0, description="Between two looks for fits that the queue lost.")
+    max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="Largest request body.")
+    default_draws: int = Field(default=2000, ge=1, description="Posterior draws stored when a fit does not say.")
+    max_draws: int = Field(default=100_000, ge=1, description="Most posterior draws that a fit may store.")
+
+    @field_validator("model_path", mode="before")
+    @classmethod
+    def _split_path(cls, value: Any) -> Any:
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("redis_url", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return value or None
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables from which a child process builds these same settings."""
+        values = self.model_dump(mode="json", exclude={"redis_url", "model_path"}, exclude_none=True)
+        variables = {f"TACIT_{name.upper()}": str(value) for name, value in values.items()}
+        variables["TACIT_DATA_DIR"] = str(self.data_dir.absolute())
+        variables["TACIT_MODEL_PATH"] = os.pathsep.join(str(path.absolute()) for path in self.model_path)
+        variables["REDIS_URL"] = self.redis_url or ""
+        return variables

@@ -1,0 +1,174 @@
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tacit.errors import NotFoundError, StoreError
+from tacit.fits import Attempt, FitFailure, FitStore, LocalBlobs, Outcome, Status, arrays, new_fit_id, records
+from tests.fits.builders import ARRAYS, accept, make_request
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(folder: Path) -> FitStore:
+    return FitStore(LocalBlobs(folder))
+
+
+def _succeed(store: FitStore, fit_id: str, *, attempt: int = 1) -> bool:
+    data = arrays.to_bytes({"mu": np.arange(4.0)})
+    written = store.put_artefact(fit_id, attempt, "posterior.safetensors", data)
+    outcome = Outcome(
+        status=Status.SUCCEEDED,
+        finished_at=records.now(),
+        attempt=attempt,
+        artefacts={"posterior.safetensors": written},
+    )
+    return store.finish(fit_id, outcome)
+
+
+def test_what_was_accepted_is_read_back(store: FitStore) -> None:
+    request = accept(store)
+    fit = store.fit(request.id)
+    assert fit.request == request
+    assert fit.status is Status.QUEUED
+    data = store.data(request)
+    assert data.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        assert data[name].dtype == array.dtype
+        np.testing.assert_array_equal(data[name], array)
+
+
+@pytest.mark.parametrize("fit_id", [new_fit_id(), "fit_x", "../../etc/passwd", ""])
+def test_unknown_fits_are_not_found(store: FitStore, fit_id: str) -> None:
+    with pytest.raises(NotFoundError, match="There is no fit"):
+        store.fit(fit_id)
+
+
+def test_status_follows_the_records(store: FitStore) -> None:
+    request = accept(store)
+    attempt = store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
+    assert attempt is not None
+    assert attempt.number == 1
+    assert store.fit(request.id).status is Status.RUNNING
+    store.end_attempt(request.id, 1, code="worker_died", message="It died.", counts=True)
+    fit = store.fit(request.id)
+    assert fit.status is Status.RUNNING, "a status never moves back"
+    assert [end.message for end in fit.ends] == ["It died."]
+    second = store.begin_attempt(fit, worker="w", device="cpu")
+    assert second is not None
+    assert second.number == 2
+    assert _succeed(store, request.id, attempt=2)
+    assert store.fit(request.id).status is Status.SUCCEEDED
+
+
+def test_only_one_worker_begins_an_attempt(store: FitStore) -> None:
+    fit = store.fit(accept(store).id)
+    begun: list[Attempt | None] = []
+    barrier = threading.Barrier(8)
+
+    def begin(number: int) -> None:
+        barrier.wait()
+        begun.append(store.begin_attempt(fit, worker=f"w{number}", device="cpu"))
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([attempt for attempt in begun if attempt is not None]) == 1
+    assert len(store.fit(fit.request.id).attempts) == 1
+
+
+def test_the_first_outcome_stays(store: FitStore) -> None:
+    request = accept(store)
+    assert _succeed(store, request.id)
+    failure = FitFailure(code="timeout", message="Too late.")
+    late = Outcome(status=Status.FAILED, finished_at=records.now(), error=failure)
+    assert not store.finish(request.id, late)
+    assert store.fit(request.id).status is Status.SUCCEEDED
+
+
+def test_overlapping_attempts_do_not_mix(store: FitStore) -> None:
+    request = accept(store)
+    assert _succeed(store, request.id, attempt=2)
+    # The slower attempt writes other draws afterwards, and loses.
+    store.put_artefact(request.id, 1, "posterior.safetensors", arrays.to_bytes({"mu": np.ones(4)}))
+    fit = store.fit(request.id)
+    np.testing.assert_array_equal(store.arrays(fit, "posterior.safetensors")["mu"], np.arange(4.0))
+
+
+def test_interrupted_attempts_do_not_count(store: FitStore) -> None:
+    request = accept(store)
+    for number, counts in ((1, False), (2, True)):
+        store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
+        store.end_attempt(request.id, number, code="x", message="x", counts=counts)
+    store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
+    assert store.fit(request.id).spent_attempts == 2
+
+
+def test_open_fits_are_those_without_outcome(store: FitStore) -> None:
+    first, second, third = accept(store), accept(store), accept(store)
+    _succeed(store, second.id)
+    assert store.open_fits() == sorted([first.id, third.id])
+
+
+def test_a_crash_between_outcome_and_mark_is_mended(store: FitStore, folder: Path) -> None:
+    request = accept(store)
+    _succeed(store, request.id)
+    mark = folder / "open" / request.id
+    mark.write_bytes(b"")
+    assert store.open_fits() == []
+    assert not mark.exists()
+
+
+def test_a_fit_that_was_not_accepted_is_not_open(store: FitStore, folder: Path) -> None:
+    request = accept(store)
+    (folder / "fits" / request.id / "request.json").unlink()
+    assert store.open_fits() == []
+
+
+def test_accepting_twice_is_refused(store: FitStore) -> None:
+    request = accept(store)
+    with pytest.raises(StoreError, match="already"):
+        accept(store, id=request.id)
+
+
+@pytest.mark.parametrize("damage", [b"", b"other bytes"])
+def test_damaged_artefacts_are_named(store: FitStore, folder: Path, damage: bytes) -> None:
+    request = accept(store)
+    _succeed(store, request.id)
+    path = folder / "fits" / request.id / "result" / "0001" / "posterior.safetensors"
+    path.write_bytes(damage)
+    with pytest.raises(StoreError, match=r"posterior\.safetensors is damaged"):
+        store.arrays(store.fit(request.id), "posterior.safetensors")
+
+
+def test_missing_artefacts_are_named(store: FitStore, folder: Path) -> None:
+    request = accept(store)
+    (folder / "fits" / request.id / "data.safetensors").unlink()
+    with pytest.raises(StoreError, match=r"data\.safetensors is missing"):
+        store.data(request)
+
+
+def test_damaged_records_are_named(store: FitStore, folder: Path) -> None:
+    request = accept(store)
+    (folder / "fits" / request.id / "request.json").write_bytes(b'{"id": 1}')
+    with pytest.raises(StoreError, match=r"request\.json is damaged"):
+        store.fit(request.id)
+
+
+def test_artefacts_are_named_by_the_outcome_alone(store: FitStore) -> None:
+    request = accept(store)
+    store.put_artefact(request.id, 1, "posterior.safetensors", b"")
+    with pytest.raises(NotFoundError, match=r"no posterior\.safetensors"):
+        store.artefact(store.fit(request.id), "posterior.safetensors")
+
+
+def test_records_refuse_what_they_do_not_know(store: FitStore) -> None:
+    with pytest.raises(ValueError, match="Extra inputs"):
+        make_request(priority=3)
