@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from model_registry.description import InferenceOptions
 from model_registry.discovery import Variable
 from model_registry.fields import Field, shape_words
 from tacit.errors import InvalidInputError, ModelLoadError
+from tacit.inference.options import InferenceOptions
 
 if TYPE_CHECKING:
     from model_registry.specification import Model
@@ -158,11 +158,9 @@ def _check_example(model: Model) -> None:
 
 
 def _check_defaults(model: Model) -> None:
-    if InferenceOptions is None:
-        return
     try:
         InferenceOptions.model_validate(dict(model.defaults))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ModelLoadError(f"defaults: {where}: {first['msg']}; see InferenceOptions for what there is.") from error
+        where = ".".join(("defaults", *map(str, first["loc"])))
+        raise ModelLoadError(f"{where}: {first['msg']}; see InferenceOptions for what there is.") from error

@@ -11,11 +11,7 @@ import numpy as np
 from model_registry.fields import SUPPORTS, Field, shape_words
 from model_registry.parsing import ENCODED_DTYPES
 from model_registry.resolution import INT32
-
-try:
-    from tacit.inference.options import InferenceOptions
-except ModuleNotFoundError:  # not written yet
-    InferenceOptions = None
+from tacit.inference.options import InferenceOptions
 
 if TYPE_CHECKING:
     from model_registry.specification import Model
@@ -51,7 +47,7 @@ def describe(model: Model) -> dict[str, Any]:
         "latents": [_variable(model, name) for name in model.latents],
         "deterministics": [_variable(model, name) for name in model.deterministics],
         "data_schema": data_schema(model.data, title=f"Data of {model.name}"),
-        "options_schema": InferenceOptions.model_json_schema() if InferenceOptions else {},
+        "options_schema": InferenceOptions.model_json_schema(),
         "defaults": dict(model.defaults),
         "example": {"model": model.name, "data": {name: _plain(model.example[name]) for name in model.data}},
     }

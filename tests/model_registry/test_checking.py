@@ -171,4 +171,8 @@ def test_one_observation_without_any_plate_is_fine(make_model):
 
 
 def test_defaults_must_be_inference_options(make_model):
-    assert "defaults: no_such_option" in refusal(make_model(defaults={"no_such_option": 1}))
+    make_model(defaults={"steps": 500}).check()
+    assert "defaults.no_such_option: Extra inputs" in refusal(make_model(defaults={"no_such_option": 1}))
+    assert "defaults.steps: " in refusal(make_model(defaults={"steps": -1}))
+    clash = {"contrast": "empirical", "ratio_loss": "multiclass"}
+    assert "defaults: " in refusal(make_model(defaults=clash))
