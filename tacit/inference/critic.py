@@ -1,0 +1,90 @@
+"""The default ratio estimator: two towers, one of data and one of latents, with a quadratic head.
+
+    r(x, latents) = <phi(x), psi(latents)>,    psi = [eps, eps eps' / 2, tanh network(eps)]
+
+with eps the latents whitened by the current variational family. Near a concentrated posterior a log likelihood is
+quadratic in eps, so the head is nearly exact there and the network only bends it. S latents against S x M data cost
+S + S x M tower passes and one matrix product.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+CLIP = 10.0
+
+
+class DataTower(eqx.Module):
+    """phi: features (..., D) to (..., F). Products of features are offered to a linear map beside the network, because
+    sufficient statistics of common models are products of data and covariates."""
+
+    left: eqx.nn.Linear
+    right: eqx.nn.Linear
+    linear: eqx.nn.Linear
+    network: eqx.nn.MLP
+
+    def __init__(self, in_size: int, out_size: int, width: int, *, key: jax.Array) -> None:
+        keys = jax.random.split(key, 4)
+        products = min(64, in_size * (in_size + 1) // 2 + 1)
+        self.left = eqx.nn.Linear(in_size, products, key=keys[0])
+        self.right = eqx.nn.Linear(in_size, products, key=keys[1])
+        self.linear = eqx.nn.Linear(in_size + products, out_size, key=keys[2])
+        self.network = eqx.nn.MLP(in_size + products, out_size, width, 2, jax.nn.silu, key=keys[3])
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        h = jnp.concatenate([x, self.left(x) * self.right(x)])
+        return self.linear(h) + self.network(h)
+
+
+class LatentTower(eqx.Module):
+    """psi: whitened latents (..., d) to (..., F)."""
+
+    network: eqx.nn.MLP
+
+    def __init__(self, in_size: int, network_size: int, width: int, *, key: jax.Array) -> None:
+        self.network = eqx.nn.MLP(in_size, network_size, width, 2, jax.nn.silu, key=key)
+
+    def __call__(self, eps: jax.Array) -> jax.Array:
+        eps = jnp.clip(eps, -CLIP, CLIP)
+        i, j = jnp.tril_indices(eps.shape[0])
+        return jnp.concatenate([eps, eps[i] * eps[j] / 2, self.network(eps)])
+
+
+class Critic(eqx.Module):
+    """The two towers. `scale` (F,) sets the natural size of each product for N points: a posterior has width
+    1 / sqrt(N), so in eps a single point's log likelihood has slope of order 1 / sqrt(N) and curvature of order 1 / N."""
+
+    data: DataTower
+    latent: LatentTower
+    num_latents: int = eqx.field(static=True)
+    num_points: int = eqx.field(static=True)
+
+    def __init__(
+        self, num_features: int, num_latents: int, num_points: int, *, width: int, rank: int, key: jax.Array
+    ) -> None:
+        data_key, latent_key = jax.random.split(key)
+        out_size = num_latents + num_latents * (num_latents + 1) // 2 + rank
+        self.data = DataTower(num_features, out_size, width, key=data_key)
+        self.latent = LatentTower(num_latents, rank, width, key=latent_key)
+        self.num_latents, self.num_points = num_latents, num_points
+
+    @property
+    def scale(self) -> jax.Array:
+        d, total = self.num_latents, self.data.linear.out_features
+        quadratic = (jnp.arange(total) >= d) & (jnp.arange(total) < d + d * (d + 1) // 2)
+        return jnp.where(quadratic, 1.0 / self.num_points, self.num_points**-0.5) * total**-0.5
+
+
+def phi(critic: Critic, features: jax.Array) -> jax.Array:
+    """Features (..., D) to (..., F)."""
+    return _batched(critic.data, features)
+
+
+def psi(critic: Critic, eps: jax.Array) -> jax.Array:
+    """Whitened latents (..., d) to (..., F), scaled."""
+    return _batched(critic.latent, eps) * critic.scale
+
+
+def _batched(tower: eqx.Module, x: jax.Array) -> jax.Array:
+    flat = jax.vmap(tower)(x.reshape(-1, x.shape[-1]))
+    return flat.reshape(*x.shape[:-1], flat.shape[-1])

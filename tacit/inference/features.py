@@ -1,0 +1,86 @@
+"""What the ratio estimator sees of a data point: its observed values and covariates, on a common scale."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from tacit.inference.families import GaussianBlocks, at_points
+from tacit.inference.problem import Arrays, Layout
+
+# From this many data points on, their own spread sets the scale; with fewer, that of simulations from the prior.
+ENOUGH_POINTS = 8
+
+
+class FeatureScale(NamedTuple):
+    """`centre`, `spread` (D,) of the observed values; `covariates` (N, C), standardised."""
+
+    centre: jax.Array
+    spread: jax.Array
+    covariates: jax.Array
+
+
+def feature_scale(structure: Layout, data: Arrays, simulated: dict[str, jax.Array]) -> FeatureScale:
+    """Robust scales: median, and interquartile range as a normal's standard deviation.
+
+    Args:
+      simulated: prior draws of the observed variables, draws along axis 0, points along axis 1.
+    """
+    ours = flatten(structure, data.observed)
+    theirs = jax.vmap(lambda x: flatten(structure, x))(simulated)
+    theirs = jnp.where(jnp.isfinite(theirs), theirs, jnp.nan).reshape(-1, ours.shape[1])
+    centre, spread = _robust(theirs)
+    spread = jnp.where(spread > 0, spread, 1.0)
+    if structure.num_points >= ENOUGH_POINTS:
+        centre, own_spread = _robust(ours)
+        spread = jnp.where(own_spread > 0, own_spread, spread)
+    columns = [
+        data.inputs[name].reshape(structure.num_points, -1) for name, axis in structure.inputs if axis is not None
+    ]
+    covariates = jnp.concatenate([jnp.zeros((structure.num_points, 0)), *columns], axis=1)
+    deviation = jnp.std(covariates, axis=0)
+    covariates = (covariates - jnp.mean(covariates, axis=0)) / jnp.where(deviation > 0, deviation, 1.0)
+    return FeatureScale(centre, spread, covariates)
+
+
+def flatten(structure: Layout, observed: dict[str, jax.Array]) -> jax.Array:
+    """(points, D): all observed variables of each point side by side."""
+    columns = [observed[site.name].reshape(observed[site.name].shape[0], -1) for site in structure.observed]
+    return jnp.concatenate([column.astype(jnp.float32) for column in columns], axis=1)
+
+
+def point_features(
+    structure: Layout, scale: FeatureScale, observed: dict[str, jax.Array], frame: GaussianBlocks, index: jax.Array
+) -> jax.Array:
+    """(M, F): what the data tower sees of the points `index`.
+
+    Where points have latents of their own, the estimator sees those whitened by `frame`; the data tower is told how
+    (their location and scale there), since that differs from point to point.
+    """
+    parts = [jnp.arcsinh((flatten(structure, observed) - scale.centre) / scale.spread), scale.covariates[index]]
+    if structure.local_dim:
+        q = at_points(frame, index)
+        row, column = jnp.tril_indices(structure.local_dim, -1)
+        parts += [
+            q.local_loc,
+            jnp.log(jnp.diagonal(q.local_tril, axis1=-2, axis2=-1)),
+            q.local_tril[:, row, column],
+            q.coupling.reshape(q.coupling.shape[0], -1),
+        ]
+    return jnp.concatenate(parts, axis=1)
+
+
+def num_features(structure: Layout, data: Arrays) -> int:
+    """F of `point_features`."""
+    observed = sum(site.size for site in structure.observed)
+    covariates = sum(
+        data.inputs[name].size // structure.num_points for name, axis in structure.inputs if axis is not None
+    )
+    k = structure.local_dim
+    return observed + covariates + (k + k * (k + 1) // 2 + k * structure.global_dim if k else 0)
+
+
+def _robust(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    low, centre, high = jnp.nanquantile(x, jnp.array([0.25, 0.5, 0.75]), axis=0)
+    spread = (high - low) / 1.349
+    return jnp.nan_to_num(centre), jnp.nan_to_num(jnp.where(spread > 0, spread, jnp.nanstd(x, axis=0)))

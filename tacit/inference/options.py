@@ -1,0 +1,55 @@
+"""What a user may choose about a fit. The defaults are the calibrated recipe; nothing needs choosing."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Contrast = Literal["marginal", "empirical"]
+RatioLossName = Literal["multiclass", "log", "hinge"]
+
+
+class InferenceOptions(BaseModel):
+    """Options of `ImplicitKLqp`. Two fits whose options differ only in numbers of steps and rates share one compiled
+    program."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(12_000, ge=100, le=1_000_000, description="Updates of the variational family.")
+    contrast: Contrast = Field(
+        "marginal",
+        description="What simulations are told apart from: simulations at other latents (marginal; calibrated), or the "
+        "observed data (empirical; the original form, whose posteriors come out too wide).",
+    )
+    ratio_loss: RatioLossName | None = Field(
+        None,
+        description="Loss of the ratio estimator: multiclass (which of the latents made this point?), log, or hinge. "
+        "By default multiclass for the marginal contrast, log for the empirical.",
+    )
+    latent_samples: int = Field(16, ge=2, le=1024, description="Latent draws per ratio update.")
+    points: int = Field(64, ge=1, le=65_536, description="Data points simulated per latent draw and ratio update.")
+    disc_updates: int = Field(1, ge=1, le=100, description="Ratio updates per step.")
+    gen_updates: int = Field(1, ge=1, le=100, description="Updates of the variational family per step.")
+    gen_samples: int = Field(32, ge=2, le=4096, description="Latent draws per update of the variational family.")
+    gen_points: int = Field(
+        512,
+        ge=1,
+        le=1_000_000,
+        description="Data points per update of the variational family; all when there are fewer.",
+    )
+    proposal_width: float = Field(
+        2.0, gt=0.0, le=10.0, description="Simulations are made at latents this much wider than the variational family."
+    )
+    disc_learning_rate: float = Field(5e-3, gt=0.0, le=1.0, description="Adam's, for the ratio estimator.")
+    gen_learning_rate: float = Field(0.1, gt=0.0, le=1.0, description="Of the natural-gradient step; 1 is Newton's.")
+    width: int = Field(64, ge=4, le=2048, description="Hidden units per layer of the ratio estimator.")
+    rank: int = Field(16, ge=1, le=1024, description="Learnt features of the latents, beside the quadratic ones.")
+
+    @model_validator(mode="after")
+    def _loss_fits_contrast(self) -> Self:
+        if self.contrast == "empirical" and self.ratio_loss == "multiclass":
+            raise ValueError("ratio_loss 'multiclass' needs contrast 'marginal'; use 'log' or 'hinge'")
+        return self
+
+    @property
+    def resolved_ratio_loss(self) -> RatioLossName:
+        return self.ratio_loss or ("multiclass" if self.contrast == "marginal" else "log")
