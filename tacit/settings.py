@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     device: Device = Field(default="cpu", description="Device class that fits are queued for and run on.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    jax_cache_dir: Path | None = Field(
+        default=None, description="Folder of compiled programs; `jax-cache` in the data folder when unset."
+    )
+
     fit_timeout_s: int = Field(default=3600, ge=1, description="Longest a fit may run unless it asks for less.")
     kill_grace_s: float = Field(default=15.0, ge=0, description="After the timeout, until a hung fit is killed.")
     stop_grace_s: float = Field(default=5.0, ge=0, description="A running fit gets this long when the worker stops.")
@@ -49,6 +53,11 @@ class Settings(BaseSettings):
     def _split_path(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
+    @property
+    def compiled_programs(self) -> Path:
+        """Folder of compiled programs, shared by all processes."""
+        return self.jax_cache_dir or self.data_dir / "jax-cache"
+
     @field_validator("redis_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
@@ -59,6 +68,7 @@ class Settings(BaseSettings):
         values = self.model_dump(mode="json", exclude={"redis_url", "model_path"}, exclude_none=True)
         variables = {f"TACIT_{name.upper()}": str(value) for name, value in values.items()}
         variables["TACIT_DATA_DIR"] = str(self.data_dir.absolute())
+        variables["TACIT_JAX_CACHE_DIR"] = str(self.compiled_programs.absolute())
         variables["TACIT_MODEL_PATH"] = os.pathsep.join(str(path.absolute()) for path in self.model_path)
         variables["REDIS_URL"] = self.redis_url or ""
         return variables

@@ -32,10 +32,16 @@ def redis_url(redis_server: EmbeddedRedis, _databases: Iterator[int]) -> str:
     return f"{redis_server.url}?db={next(_databases)}"
 
 
+@pytest.fixture(scope="session")
+def jax_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of compiled programs that all tests share: compiling is most of what a short fit costs."""
+    return tmp_path_factory.mktemp("jax-cache")
+
+
 @pytest.fixture
-def settings(tmp_path: Path, redis_url: str) -> Settings:
+def settings(tmp_path: Path, redis_url: str, jax_cache: Path) -> Settings:
     """Settings on a fresh data folder and an empty database."""
-    return Settings(data_dir=tmp_path / "data", redis_url=redis_url, model_path=(), port=0)
+    return Settings(data_dir=tmp_path / "data", redis_url=redis_url, jax_cache_dir=jax_cache, model_path=(), port=0)
 
 
 @pytest.fixture

@@ -130,8 +130,7 @@ class LocalBlobs:
         if folder.is_dir():
             return
         self._make_folder(folder.parent)
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)
         _sync_folder(folder.parent)
 
 

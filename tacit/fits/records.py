@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -30,6 +31,11 @@ class Status(StrEnum):
 def now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
+
+
+def to_json_bytes(value: Any) -> bytes:
+    """A JSON value as bytes; NaN and infinities, which JSON does not have, become null."""
+    return pydantic_core.to_json(value, inf_nan_mode="null")
 
 
 class Record(BaseModel):

@@ -18,7 +18,9 @@ def summarize(draws: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, Nested]]
     Returns:
         Per variable `{"mean", "sd", "q05", "q50", "q95"}`, each nested lists of shape `shape`.
     """
-    return {name: _summary(np.asarray(values, dtype=np.float64)) for name, values in draws.items()}
+    # Draws that are not finite give statistics that are not; they are shown as such.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return {name: _summary(np.asarray(values, dtype=np.float64)) for name, values in draws.items()}
 
 
 def _summary(values: NDArray[np.float64]) -> dict[str, Nested]:

@@ -90,6 +90,12 @@ def test_what_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
         blobs.put("a/b", b"")
 
 
+def test_a_store_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "store").write_bytes(b"no folder")
+    with pytest.raises(UnavailableError, match="cannot open"):
+        LocalBlobs(tmp_path / "store")
+
+
 def test_a_write_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     blobs = LocalBlobs(tmp_path / "store")
     blobs.put("a", b"old")

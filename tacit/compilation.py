@@ -1,0 +1,29 @@
+"""How this process uses JAX: on which platform, with which cache of compiled programs."""
+
+from pathlib import Path
+
+import jax
+
+
+def configure(*, device: str, cache: Path) -> str:
+    """Choose the platform, keep compiled programs in `cache`, and initialise the backend.
+
+    Args:
+        device: "cpu", or "gpu" for any accelerator that JAX finds.
+        cache: Folder of compiled programs, shared between processes and kept between runs.
+
+    Returns:
+        The device in words.
+
+    Raises:
+        RuntimeError: JAX finds no accelerator and one was asked for.
+    """
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    first = jax.devices()[0]
+    if device != "cpu" and first.platform == "cpu":
+        raise RuntimeError("JAX finds no GPU here: install the gpu extra, or set TACIT_DEVICE=cpu.")
+    return first.platform if first.platform == "cpu" else f"{first.platform}: {first.device_kind}"

@@ -1,0 +1,239 @@
+"""A worker and its computing child, as processes, on a queue."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from rq import Queue, Worker
+from rq.command import send_stop_job_command
+from rq.version import VERSION
+
+from app.draws import POSTERIOR
+from model_registry import load_registry
+from tacit.fits import Fit, FitRequest, FitStore, Status, keys, new_fit_id, records, workers
+from tacit.fits.store import encode_data
+from tacit.fits.workers import WorkerInfo
+from tacit.inference import InferenceOptions
+from tacit.settings import Settings
+from tests.running import alive, environment, kill, started, wait_for
+from worker.transport import requeue, waiting
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+ENDLESS = 1_000_000
+
+
+class Running:
+    """A worker process, and what the store and Redis say about its work."""
+
+    def __init__(self, settings: Settings, store: FitStore, queue: Queue, log: Path) -> None:
+        self.settings = settings
+        self.store = store
+        self.queue = queue
+        self._log = log
+
+    @property
+    def info(self) -> WorkerInfo:
+        return wait_for(lambda: (workers.live(self.queue.connection) or [None])[0], what=f"a worker, see {self._log}")
+
+    def submit(self, *, steps: int, timeout_s: int = 600, model: str = "poisson-rate", code_hash: str = "") -> str:
+        """Accept and queue a fit of the example data of a model."""
+        found = load_registry().get(model)
+        dataset = found.resolve(found.example)
+        data, artefact = encode_data(dataset.arrays)
+        request = FitRequest(
+            id=new_fit_id(),
+            model=model,
+            version=found.version,
+            code_hash=code_hash or found.code_hash,
+            fingerprint="f" * 64,
+            options=InferenceOptions(**{**found.defaults, "steps": steps}).model_dump(mode="json"),
+            seed=1,
+            draws=50,
+            timeout_s=timeout_s,
+            device="cpu",
+            dims=dict(dataset.dims),
+            data=artefact,
+            created_at=records.now(),
+        )
+        self.store.accept(request, data)
+        requeue(self.queue, request)
+        return request.id
+
+    def wait_running(self, fit_id: str, *, attempt: int = 1) -> None:
+        wait_for(lambda: len(self.store.fit(fit_id).attempts) >= attempt, what=f"attempt {attempt} of {fit_id}")
+        progress = keys.progress(fit_id)
+        wait_for(lambda: self.queue.connection.exists(progress), what=f"progress of {fit_id}")
+
+    def wait_ended(self, fit_id: str) -> Fit:
+        def look() -> Fit | None:
+            fit = self.store.fit(fit_id)
+            return fit if fit.outcome else None
+
+        return wait_for(look, what=f"fit {fit_id} to end", timeout_s=90)
+
+    def kill_child(self, number: signal.Signals = signal.SIGKILL) -> int:
+        pid = self.info.child_pid
+        kill(pid, number)
+        return pid
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def running(settings: Settings, store: FitStore, queue: Queue, log: Path) -> Iterator[Running]:
+    """A worker that is ready."""
+    env = environment(settings, kill_grace_s=0.5, max_attempts=2, reconcile_s=0.5)
+    with started("worker", env=env, log=log) as process:
+        running = Running(settings, store, queue, log)
+        assert running.info.pid == process.pid
+        yield running
+
+
+def test_fits_are_done_by_one_warm_child(running: Running, store: FitStore, connection: redis.Redis) -> None:
+    child = running.info.child_pid
+    for model in ("poisson-rate", "eight-schools", "poisson-rate"):
+        fit = running.wait_ended(running.submit(steps=200, model=model))
+        assert fit.status is Status.SUCCEEDED, fit
+        assert store.arrays(fit, POSTERIOR)
+        assert fit.outcome is not None
+        assert set(fit.outcome.artefacts) == {
+            "posterior.safetensors",
+            "variational.safetensors",
+            "losses.safetensors",
+            "summary.json",
+            "diagnostics.json",
+        }
+    assert running.info.child_pid == child
+    # RQ forgets what is done.
+    wait_for(lambda: not connection.keys("rq:job:*"), what="the jobs to be gone")
+
+
+def test_a_crash_of_the_child_costs_an_attempt(running: Running) -> None:
+    fit_id = running.submit(steps=4000)
+    running.wait_running(fit_id)
+    running.kill_child(signal.SIGSEGV)
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.SUCCEEDED, 2)
+    assert [(end.number, end.code) for end in fit.ends] == [(1, "worker_died")]
+    assert "signal 11 (SIGSEGV)" in fit.ends[0].message
+
+
+def test_attempts_are_bounded(running: Running) -> None:
+    fit_id = running.submit(steps=ENDLESS)
+    for attempt in (1, 2):
+        running.wait_running(fit_id, attempt=attempt)
+        running.queue.connection.delete(keys.progress(fit_id))
+        child = running.kill_child()
+        wait_for(lambda child=child: running.info.child_pid != child, what="another child")  # type: ignore[misc]
+    fit = running.wait_ended(fit_id)
+    assert fit.status is Status.FAILED
+    assert fit.outcome is not None
+    assert fit.outcome.error is not None
+    assert fit.outcome.error.code == "worker_lost"
+    assert "2 times" in fit.outcome.error.message
+    assert "SIGKILL" in fit.outcome.error.message
+    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+
+
+def test_a_child_that_dies_idle_costs_nothing(running: Running) -> None:
+    pid = running.kill_child()
+    wait_for(lambda: not alive(pid), what="the child to die")
+    fit = running.wait_ended(running.submit(steps=200))
+    assert (fit.status, len(fit.attempts)) == (Status.SUCCEEDED, 1)
+
+
+def test_a_fit_ends_at_its_timeout(running: Running) -> None:
+    child = running.info.child_pid
+    fit = running.wait_ended(running.submit(steps=ENDLESS, timeout_s=1))
+    assert fit.outcome is not None
+    assert fit.outcome.error is not None
+    assert (fit.status, fit.outcome.error.code) == (Status.FAILED, "timeout")
+    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+    assert running.info.child_pid == child, "the child did not have to be killed"
+
+
+def test_a_hung_child_is_killed_after_its_timeout(running: Running) -> None:
+    fit_id = running.submit(steps=ENDLESS, timeout_s=2)
+    running.wait_running(fit_id)
+    pid = running.kill_child(signal.SIGSTOP)
+    fit = running.wait_ended(fit_id)
+    assert fit.outcome is not None
+    assert fit.outcome.error is not None
+    assert fit.outcome.error.code == "timeout"
+    assert not alive(pid)
+    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+
+
+def test_an_operator_can_stop_a_job(running: Running, queue: Queue) -> None:
+    fit_id = running.submit(steps=ENDLESS)
+    running.wait_running(fit_id)
+    send_stop_job_command(queue.connection, fit_id, serializer=queue.serializer)
+    assert running.wait_ended(fit_id).status is Status.CANCELLED
+    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+
+
+def test_a_changed_model_is_not_fitted(running: Running) -> None:
+    fit = running.wait_ended(running.submit(steps=200, code_hash="0" * 64))
+    assert fit.outcome is not None
+    assert fit.outcome.error is not None
+    assert fit.outcome.error.code == "model_changed"
+
+
+def test_damaged_data_fail_the_fit_and_are_named(running: Running, settings: Settings) -> None:
+    first = running.submit(steps=4000)
+    running.wait_running(first)
+    second = running.submit(steps=200)
+    path = settings.data_dir / "store" / "fits" / second / "data.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    fit = running.wait_ended(second)
+    assert fit.outcome is not None
+    assert fit.outcome.error is not None
+    assert fit.outcome.error.code == "store_error"
+    assert "data.safetensors is damaged" in fit.outcome.error.message
+
+
+def test_jobs_that_are_no_fits_do_no_harm(running: Running, queue: Queue, connection: redis.Redis) -> None:
+    queue.enqueue_call("os.getpid", job_id="nonsense", timeout=5)
+    queue.enqueue_call("os.abort", job_id=new_fit_id(), timeout=5)
+    fit = running.wait_ended(running.submit(steps=200))
+    assert fit.status is Status.SUCCEEDED
+    wait_for(lambda: not connection.keys("rq:job:*"), what="the jobs to be gone")
+
+
+def test_a_decided_fit_is_not_run_again(running: Running, queue: Queue) -> None:
+    fit_id = running.submit(steps=200)
+    before = running.wait_ended(fit_id)
+    requeue(queue, before.request)
+    wait_for(lambda: not waiting(queue), what="the queue to be empty")
+    running.wait_ended(running.submit(steps=200))
+    assert running.store.fit(fit_id) == before
+
+
+def test_a_worker_that_is_told_to_stop_goes_at_once_when_idle(settings: Settings, log: Path, queue: Queue) -> None:
+    with started("worker", env=environment(settings), log=log) as process:
+        wait_for(lambda: workers.live(queue.connection), what="the worker")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    assert workers.live(queue.connection) == []
+    assert list((settings.data_dir / "workers").iterdir()) == []
+
+
+def test_the_hooks_this_stands_on_are_there() -> None:
+    """The warm worker overrides parts of RQ that are not promised to stay; its minor version is pinned for that."""
+    assert VERSION.startswith("2.12.")
+    for name in (
+        "bootstrap",
+        "execute_job",
+        "fork_work_horse",
+        "monitor_work_horse",
+        "teardown",
+        "run_maintenance_tasks",
+    ):
+        assert callable(getattr(Worker, name))

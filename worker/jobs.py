@@ -1,0 +1,112 @@
+"""The one job: fit a model. Runs in the worker's warm child, the only process that computes."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+import redis
+
+from model_registry import Registry
+from model_registry.resolution import Dataset
+from tacit import inference
+from tacit.errors import ModelChangedError, TacitError, UnavailableError
+from tacit.fits import Artefact, FitRequest, FitStore, Outcome, ProgressRecord, Status, arrays, progress, records
+from tacit.fits.summary import summarize
+from worker import failures
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a job works with: the store, the models, and a connection on which progress may get lost."""
+
+    store: FitStore
+    registry: Registry
+    progress: redis.Redis
+
+
+class ProgressReport:
+    """Passes the driver's reports on, and keeps the last."""
+
+    def __init__(self, connection: redis.Redis, fit_id: str) -> None:
+        self._connection = connection
+        self._fit_id = fit_id
+        self.last: ProgressRecord | None = None
+
+    def __call__(self, report: inference.Progress) -> None:
+        self.last = progress.record(report)
+        # Progress is a courtesy: a fit does not wait for Redis.
+        with suppress(redis.RedisError):
+            progress.publish(self._connection, self._fit_id, self.last)
+
+
+def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
+    """Compute a fit and decide it: when this returns, the outcome is in the store.
+
+    Raises:
+        UnavailableError: The store cannot be reached; the fit stays undecided and is tried again.
+    """
+    fit = tools.store.fit(fit_id)
+    if fit.outcome is not None:
+        return
+    report = ProgressReport(tools.progress, fit_id)
+    try:
+        outcome = _compute(tools, fit.request, attempt, report)
+    except UnavailableError as error:
+        with suppress(TacitError):
+            tools.store.end_attempt(fit_id, attempt, code=failures.STORE_UNAVAILABLE, message=str(error), counts=False)
+        raise
+    except Exception as error:
+        _log.exception("fit %s failed", fit_id)
+        outcome = Outcome(
+            status=Status.FAILED,
+            finished_at=records.now(),
+            attempt=attempt,
+            error=failures.explain(error, timeout_s=fit.request.timeout_s),
+            progress=report.last,
+        )
+    tools.store.finish(fit_id, outcome)
+
+
+def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressReport) -> Outcome:
+    """Run the fit and write its files; the outcome that names them is for the caller to write."""
+    model = tools.registry.get(f"{request.model}@{request.version}")
+    if model.code_hash != request.code_hash:
+        raise ModelChangedError(
+            f"Model {request.model} has changed since the fit was accepted; post the fit again to use the new code."
+        )
+    dataset = Dataset(arrays=tools.store.data(request), dims=dict(request.dims))
+    result = inference.fit(
+        jax.random.key(request.seed),
+        model.problem(dataset),
+        options=inference.InferenceOptions(**request.options),
+        num_draws=request.draws,
+        on_progress=report,
+    )
+    files = {
+        "posterior.safetensors": arrays.to_bytes(_numpy(result.posterior)),
+        "variational.safetensors": arrays.to_bytes(_numpy(result.variational)),
+        "losses.safetensors": arrays.to_bytes(_numpy(result.losses)),
+        "summary.json": records.to_json_bytes(summarize(_numpy(result.posterior))),
+        "diagnostics.json": records.to_json_bytes(result.diagnostics),
+    }
+    written: dict[str, Artefact] = {
+        name: tools.store.put_artefact(request.id, attempt, name, data) for name, data in files.items()
+    }
+    return Outcome(
+        status=Status.SUCCEEDED,
+        finished_at=records.now(),
+        attempt=attempt,
+        warnings=tuple(result.warnings),
+        progress=report.last,
+        artefacts=written,
+    )
+
+
+def _numpy(values: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    return {name: np.asarray(value) for name, value in values.items()}

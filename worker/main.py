@@ -1,0 +1,69 @@
+"""Runs one worker: `tacit worker`."""
+
+import logging
+import secrets
+import socket
+from contextlib import suppress
+from os import getpid
+
+import redis
+
+from tacit import logs
+from tacit.errors import UnavailableError
+from tacit.fits import FitStore, LocalBlobs, connections, keys, workers
+from tacit.fits.workers import WorkerInfo
+from tacit.settings import Settings
+from worker.housekeeping import Announcer, Reconciler, Repeating, bury_dead, register
+from worker.transport import open_queue
+from worker.warm import WarmWorker
+
+
+def main(settings: Settings) -> int:
+    """Work until a signal says stop; the exit status."""
+    logs.configure(settings.log_level, process="worker")
+    # RQ sets a level of its own when it is imported.
+    for name in ("rq.worker", "rq.job"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    if settings.redis_url is None:
+        raise UnavailableError("No Redis is known: set REDIS_URL.")
+    name = f"{socket.gethostname()}-{getpid()}-{secrets.token_hex(4)}".lower()
+    folder = settings.data_dir / "workers"
+    dead = bury_dead(folder)
+    lock = register(folder, name)
+    try:
+        return _work(settings, settings.redis_url, name=name, dead=dead)
+    finally:
+        lock.release(remove=True)
+
+
+def _work(settings: Settings, redis_url: str, *, name: str, dead: set[str]) -> int:
+    patient, quick = connections.patient(redis_url), connections.quick(redis_url)
+    store = FitStore(LocalBlobs(settings.data_dir / "store"))
+    queue = open_queue(patient, settings.device)
+    for gone in dead:
+        workers.withdraw(patient, gone)
+    Reconciler(store, queue, device=settings.device).run_at_start(dead)
+
+    reconciler = Reconciler(store, open_queue(quick, settings.device), device=settings.device)
+    looking = Repeating(reconciler.run, every_s=settings.reconcile_s, name="reconciler")
+    announcer = Announcer(quick, _info(settings, name))
+    worker = WarmWorker(settings, store=store, queue=queue, connection=patient, announcer=announcer, name=name)
+    try:
+        looking.start()
+        worker.work(logging_level=None)
+    finally:
+        looking.stop()
+        with suppress(redis.RedisError):
+            announcer.stop()
+    return 0 if worker.asked_to_stop else 1
+
+
+def _info(settings: Settings, name: str) -> WorkerInfo:
+    return WorkerInfo(
+        name=name,
+        host=socket.gethostname(),
+        pid=getpid(),
+        child_pid=0,
+        queue=keys.queue(settings.device),
+        device=settings.device,
+    )

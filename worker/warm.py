@@ -1,0 +1,302 @@
+"""The worker: takes jobs from RQ, and has them computed by one warm child that it watches.
+
+RQ forks a process per job, which with JAX means a cold start, or a deadlock when the parent has initialised JAX. Here
+the parent never imports JAX. It keeps one child, a fresh interpreter, for many jobs; it sends heartbeats while the
+child computes, kills it when it hangs, notices when it dies, and starts another. All of it stands on hooks of RQ's
+`Worker` (`bootstrap`, `execute_job`, `fork_work_horse`, `monitor_work_horse`, `teardown`), whose minor version is
+pinned.
+"""
+
+# Parts of RQ are not typed.
+# mypy: disallow-untyped-calls=False
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from enum import Enum
+from typing import Any
+
+import redis
+from rq import Queue, Worker
+from rq.job import Job
+from rq.utils import now as rq_now
+from rq.worker import WorkerStatus
+
+from tacit import processes
+from tacit.errors import NotFoundError, TacitError
+from tacit.fits import Attempt, FitStore, Outcome, Status, records
+from tacit.settings import Settings
+from worker import failures, transport
+from worker.allowed import AllowedJob
+from worker.channel import Channel
+from worker.housekeeping import Announcer
+
+_log = logging.getLogger(__name__)
+
+_CHILD_START_TIMEOUT_S = 120.0
+_LOOK_S = 0.25
+_HEARTBEAT_S = 10.0
+
+
+class Ending(Enum):
+    """How the child's work on a job ended, seen from the parent."""
+
+    DONE = "the child answered that it did the job"
+    BROKEN = "the child answered that the job raised"
+    DIED = "the child died"
+    HUNG = "the child was killed, long after the job's timeout"
+    INTERRUPTED = "the child was killed because the worker stops"
+
+
+class WarmChild:
+    """The computing process, from outside."""
+
+    def __init__(self, settings: Settings, *, worker_name: str) -> None:
+        ours, theirs = socket.socketpair()
+        environment = dict(os.environ)
+        if settings.device == "cpu":
+            environment["JAX_PLATFORMS"] = "cpu"
+        command = [sys.executable, "-P", "-m", "worker.child", str(theirs.fileno())]
+        self.process = processes.spawn(command, death_signal="KILL", pass_fds=[theirs.fileno()], env=environment)
+        theirs.close()
+        self.channel = Channel(ours)
+        self.channel.send({"settings": settings.model_dump(mode="json"), "worker": worker_name})
+
+    def wait_ready(self) -> str:
+        """Wait until the child can take a job; the device it computes on, in words.
+
+        Raises:
+            ChildProcessError: It ended, or did not get ready in time.
+        """
+        try:
+            return str(self.channel.receive(_CHILD_START_TIMEOUT_S)["device"])
+        except (EOFError, TimeoutError) as error:
+            raise ChildProcessError(f"the computing process did not start: {self.end()}") from error
+
+    def end(self) -> str:
+        """Hang up, and kill the child if it still lives a moment later; how it ended, in words."""
+        self.channel.close()
+        try:
+            self.process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        return processes.ending(self.process.wait())
+
+
+class WarmWorker(Worker):
+    """An RQ worker for one queue whose jobs run in a warm child.
+
+    Args:
+        settings: The service's settings.
+        store: Where fits are kept.
+        queue: The queue to work on.
+        connection: A connection that waits for Redis when it is away.
+        announcer: Told what is being worked on.
+        name: Unique name of this worker.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: FitStore,
+        queue: Queue,
+        connection: redis.Redis,
+        announcer: Announcer,
+        name: str,
+    ) -> None:
+        super().__init__(
+            [queue],
+            name=name,
+            connection=connection,
+            job_class=AllowedJob,
+            serializer=queue.serializer,
+            worker_ttl=60,
+        )
+        self._settings = settings
+        self._store = store
+        self._announcer = announcer
+        self._child: WarmChild | None = None
+        self._device: str = settings.device
+        self._stop_by: float | None = None
+
+    @property
+    def asked_to_stop(self) -> bool:
+        """Whether a signal asked this worker to stop; when not, `work` returned because something is wrong."""
+        return self._stop_by is not None
+
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
+        """Start the child before the first job is taken."""
+        super().bootstrap(*args, **kwargs)
+        self._ready_child()
+        self._announcer.start()
+
+    def teardown(self) -> None:
+        """End the child, and say goodbye."""
+        if self._child is not None:
+            self._child.end()
+        super().teardown()
+
+    def run_maintenance_tasks(self) -> None:
+        """Clean registries. RQ's groups are not used, and reading them would unpickle."""
+        self.clean_registries()
+
+    def handle_warm_shutdown_request(self) -> None:
+        """A signal asks to stop: the running fit, if any, has a moment to finish."""
+        super().handle_warm_shutdown_request()
+        self._stop_by = time.monotonic() + self._settings.stop_grace_s
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Have one job computed. What goes wrong with it is recorded; it does not end the worker.
+
+        Raises:
+            ChildProcessError: No computing process can be had; this ends the worker, and its successor finds the job.
+        """
+        self._ready_child()
+        self.prepare_execution(job)
+        try:
+            attempt = self._begin(job.id)
+            if attempt is None:
+                self._drop(job, queue)
+            else:
+                self.fork_work_horse(job, queue, attempt=attempt.number)
+                self._announcer.update(fit=job.id)
+                self._conclude(self.monitor_work_horse(job, queue), job, queue, attempt)
+        except TacitError as error:
+            _log.exception("job %s could not be run", job.id)
+            self._fail_job(job, queue, str(error))
+        finally:
+            self._horse_pid = 0
+            self._announcer.update(fit=None)
+        self.set_state(WorkerStatus.IDLE)
+        if not self.asked_to_stop:
+            self._ready_child()
+
+    def fork_work_horse(self, job: Job, queue: Queue, *, attempt: int = 1) -> None:
+        """Give the job to the child; nothing is forked."""
+        child = self._ready_child()
+        assert self.execution is not None, "prepare_execution was called"
+        message = {"job": job.id, "execution": self.execution.id, "attempt": attempt}
+        try:
+            child.channel.send(message)
+        except OSError:
+            # It dies just now, while idle: no fault of this job.
+            self._end_child()
+            child = self._ready_child()
+            child.channel.send(message)
+        self._horse_pid = child.process.pid
+
+    def monitor_work_horse(self, job: Job, queue: Queue) -> Ending:
+        """Wait for the child's answer, with heartbeats; kill it when it hangs or the worker has to stop."""
+        assert self._child is not None, "fork_work_horse was called"
+        child = self._child
+        deadline = time.monotonic() + _timeout_s(job) + self._settings.kill_grace_s
+        next_heartbeat = time.monotonic() + _HEARTBEAT_S
+        job.started_at = rq_now()
+        while True:
+            try:
+                done = child.channel.receive(_LOOK_S)["done"]
+                return Ending.DONE if done else Ending.BROKEN
+            except EOFError:
+                return Ending.DIED
+            except TimeoutError:
+                moment = time.monotonic()
+            if moment > deadline:
+                return Ending.HUNG
+            if self._stop_by is not None and moment > self._stop_by:
+                return Ending.INTERRUPTED
+            if moment > next_heartbeat:
+                self.set_current_job_working_time((rq_now() - job.started_at).total_seconds())
+                self.maintain_heartbeats(job)
+                next_heartbeat = moment + _HEARTBEAT_S
+
+    def _begin(self, fit_id: str) -> Attempt | None:
+        """Record a new attempt; None when there is nothing to do: unknown, decided, taken, or tried too often."""
+        try:
+            fit = self._store.fit(fit_id)
+        except NotFoundError:
+            _log.warning("job %s is no fit", fit_id)
+            return None
+        if fit.outcome is not None:
+            return None
+        if fit.spent_attempts >= self._settings.max_attempts:
+            last = fit.ends[-1].message if fit.ends else None
+            self._decide(fit_id, Status.FAILED, failures.lost(fit.spent_attempts, last))
+            return None
+        return self._store.begin_attempt(fit, worker=self.name, device=self._device)
+
+    def _conclude(self, ending: Ending, job: Job, queue: Queue, attempt: Attempt) -> None:
+        """Record what has to be recorded about an attempt that the child did not bring to its end."""
+        if ending is Ending.DONE:
+            return
+        if ending is Ending.BROKEN:
+            # RQ has it as failed; the reconciler queues it again in a while.
+            self._note(job.id, attempt, failures.WORKER_DIED, "The job broke down; the worker's log says more.")
+            return
+        how = self._end_child()
+        _log.warning("job %s: %s: %s", job.id, ending.value, how)
+        if ending is Ending.HUNG:
+            self._decide(job.id, Status.FAILED, failures.timed_out(_timeout_s(job)), attempt=attempt.number)
+            self._drop(job, queue)
+        elif self._stopped_job_id == job.id:
+            self._stopped_job_id = None
+            self._decide(job.id, Status.CANCELLED, None, attempt=attempt.number)
+            self._drop(job, queue)
+        elif ending is Ending.INTERRUPTED:
+            self._note(job.id, attempt, failures.INTERRUPTED, "The worker was stopped.", counts=False)
+            self._put_back(job, queue)
+        else:
+            self._note(job.id, attempt, failures.WORKER_DIED, f"The computing process ended by {how}.")
+            self._put_back(job, queue)
+
+    def _decide(
+        self, fit_id: str, status: Status, error: records.FitFailure | None, *, attempt: int | None = None
+    ) -> None:
+        outcome = Outcome(status=status, finished_at=records.now(), attempt=attempt, error=error)
+        self._store.finish(fit_id, outcome)
+
+    def _note(self, fit_id: str, attempt: Attempt, code: str, message: str, *, counts: bool = True) -> None:
+        self._store.end_attempt(fit_id, attempt.number, code=code, message=message, counts=counts)
+
+    def _put_back(self, job: Job, queue: Queue) -> None:
+        self._clear_execution(job)
+        transport.requeue(queue, self._store.fit(job.id).request, at_front=True)
+
+    def _drop(self, job: Job, queue: Queue) -> None:
+        self._clear_execution(job)
+        transport.forget(queue, job.id)
+
+    def _clear_execution(self, job: Job) -> None:
+        with self.connection.pipeline() as pipeline:
+            self.cleanup_execution(job, pipeline)
+            pipeline.execute()
+
+    def _fail_job(self, job: Job, queue: Queue, reason: str) -> None:
+        """Tell RQ that the job failed; the fit stays undecided, and the reconciler queues it again in a while."""
+        job.started_at = job.started_at or rq_now()
+        job.ended_at = rq_now()
+        self.handle_job_failure(job, queue=queue, exc_string=reason)
+
+    def _ready_child(self) -> WarmChild:
+        """The child; a new one when there is none that lives."""
+        if self._child is not None and self._child.process.poll() is not None:
+            _log.warning("the idle computing process is gone: %s", self._end_child())
+        if self._child is None:
+            self._child = WarmChild(self._settings, worker_name=self.name)
+            self._device = self._child.wait_ready()
+            self._announcer.update(child_pid=self._child.process.pid, device=self._device)
+        return self._child
+
+    def _end_child(self) -> str:
+        assert self._child is not None
+        how = self._child.end()
+        self._child = None
+        return how
+
+
+def _timeout_s(job: Job) -> float:
+    assert job.timeout is not None, "every fit is queued with a timeout"
+    return job.timeout
