@@ -1,0 +1,99 @@
+"""Builds the API, and serves it: `tacit api`."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app import errors
+from app.middleware import RequestMiddleware
+from app.routes import fits, models, results, system
+from app.service import close_service, open_service
+from model_registry import load_registry
+from tacit import compilation, logs
+from tacit.errors import UnavailableError
+from tacit.fits import FitStore, LocalBlobs
+from tacit.settings import Settings
+
+_GRACE_S = 5
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API on the given settings. Loads the models; JAX runs on the CPU in this process, whatever the worker has.
+
+    Raises:
+        UnavailableError: The settings name no Redis, or the store cannot be opened.
+    """
+    if settings.redis_url is None:
+        raise UnavailableError("No Redis is known: set REDIS_URL, or start everything with `tacit up`.")
+    redis_url = settings.redis_url
+    compilation.configure(device="cpu", cache=settings.compiled_programs)
+    store = FitStore(LocalBlobs(settings.data_dir / "store"))
+    registry = load_registry(settings.model_path)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service = open_service(settings, store=store, registry=registry, redis_url=redis_url)
+        app.state.service = service
+        try:
+            yield
+        finally:
+            await close_service(service)
+
+    # The usual documentation pages load their scripts from elsewhere; this service works without a network.
+    app = FastAPI(title="Tacit", version=version("tacit"), lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.max_body_bytes = settings.max_body_bytes
+    for router in (models.router, fits.router, results.router, system.router):
+        app.include_router(router)
+    errors.install(app)
+    app.add_middleware(RequestMiddleware)
+    _describe(app)
+    return app
+
+
+def serve(settings: Settings, *, descriptor: int | None = None) -> None:
+    """Serve until a signal says stop.
+
+    Args:
+        settings: The service's settings.
+        descriptor: A listening socket to serve on, instead of the host and port of the settings.
+    """
+    logs.configure(settings.log_level, process="api")
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    sockets = None if descriptor is None else [socket.socket(fileno=descriptor)]
+    uvicorn.Server(config).run(sockets=sockets)
+
+
+def _describe(app: FastAPI) -> None:
+    """Have the OpenAPI document say what is true: errors are problems, and where none can occur none is promised."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            schemas = document["components"]["schemas"]
+            problem = errors.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= problem.pop("$defs") | {"Problem": problem}
+            # FastAPI promises a 422 of its own form wherever there is a parameter, be it a text that cannot be wrong.
+            for operation in (each for methods in document["paths"].values() for each in methods.values()):
+                if errors.MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
+                    operation["responses"].pop("422", None)
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

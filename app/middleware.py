@@ -1,0 +1,51 @@
+"""Around every request: its id, its line in the log, and the last net for exceptions."""
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import unexpected
+
+_log = logging.getLogger("app.access")
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class RequestMiddleware:
+    """Names each request (by the client's `X-Request-Id` if it has a sane one), logs it, and answers defects by 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        given = request.headers.get("x-request-id", "")
+        name = given if _GIVEN_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
+        scope["tacit.request_id"] = name
+        began = time.perf_counter()
+        status = 0
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        except Exception as error:
+            if status:
+                raise  # the answer is on its way: the server can only cut the connection
+            await unexpected(request, error)(scope, receive, named)
+        finally:
+            elapsed_ms = 1000 * (time.perf_counter() - began)
+            path = request.url.path
+            _log.info("%s %s %d %.1f ms %s", request.method, path, status, elapsed_ms, name)

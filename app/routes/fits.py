@@ -1,0 +1,153 @@
+"""Fits: made, and looked at."""
+
+import secrets
+
+from fastapi import APIRouter, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from app.bodies import JsonRoute
+from app.errors import MediaTypeError, NotJsonError, TooLargeError, pointer_to, problems
+from app.schemas import MAX_SEED, FitBody, FitCreate, Links
+from app.service import Service, ServiceDep
+from model_registry import Model
+from tacit.errors import FieldError, InvalidInputError, NotFoundError, StoreError, UnavailableError
+from tacit.fits import Fit, FitRequest, Status, fingerprint, new_fit_id, records
+from tacit.fits.store import encode_data
+from tacit.inference import InferenceOptions
+from tacit.settings import Settings
+
+router = APIRouter(prefix="/v1/fits", tags=["fits"], route_class=JsonRoute)
+
+_RETRY_AFTER_S = 1
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=FitBody,
+    responses=problems(
+        NotJsonError,
+        NotFoundError,
+        TooLargeError,
+        MediaTypeError,
+        RequestValidationError,
+        InvalidInputError,
+        UnavailableError,
+    ),
+)
+async def create_fit(body: FitCreate, service: ServiceDep, response: Response) -> FitBody:
+    """Ask for a fit. It is checked completely and stored before it is accepted; what is accepted will run."""
+    model = service.registry.get(body.model)
+    request, data = await service.computed(_resolve, body, model, service.settings)
+    # Refused now, the client may try again; stored and then refused, it would run twice.
+    await service.check_redis()
+    await service.stored(service.store.accept, request, data)
+    await service.enqueue(request)
+    response.headers["Location"] = f"/v1/fits/{request.id}"
+    response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    return await _body(service, Fit(request))
+
+
+@router.get("/{fit_id}", response_model=FitBody, responses=problems(NotFoundError, StoreError, UnavailableError))
+async def get_fit(fit_id: str, service: ServiceDep) -> FitBody:
+    """Where a fit stands."""
+    return await _body(service, await service.stored(service.store.fit, fit_id))
+
+
+def _resolve(body: FitCreate, model: Model, settings: Settings) -> tuple[FitRequest, bytes]:
+    """Check all of a request; what to store for it."""
+    _check_limits(body, settings)
+    dataset = model.resolve(body.data)
+    options = _options(body, model)
+    data, artefact = encode_data(dataset.arrays)
+    seed = secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed
+    draws = body.draws or settings.default_draws
+    request = FitRequest(
+        id=new_fit_id(),
+        model=model.name,
+        version=model.version,
+        code_hash=model.code_hash,
+        fingerprint=fingerprint(
+            dataset.arrays,
+            model=model.name,
+            version=model.version,
+            code_hash=model.code_hash,
+            options=options,
+            seed=seed,
+            draws=draws,
+        ),
+        options=options,
+        seed=seed,
+        draws=draws,
+        timeout_s=body.timeout_s or settings.fit_timeout_s,
+        device=settings.device,
+        tags=tuple(body.tags),
+        dims=dict(dataset.dims),
+        data=artefact,
+        created_at=records.now(),
+    )
+    return request, data
+
+
+def _check_limits(body: FitCreate, settings: Settings) -> None:
+    limits = {"draws": (body.draws, settings.max_draws), "timeout_s": (body.timeout_s, settings.fit_timeout_s)}
+    errors = [
+        FieldError(f"/{name}", f"At most {most} on this service.")
+        for name, (value, most) in limits.items()
+        if value is not None and value > most
+    ]
+    if errors:
+        raise InvalidInputError(errors)
+
+
+def _options(body: FitCreate, model: Model) -> dict[str, object]:
+    """Every inference option of the fit: the user's, else the model's, else the service's."""
+    try:
+        options = InferenceOptions(**{**model.defaults, **body.inference})
+    except ValidationError as error:
+        raise InvalidInputError(
+            [FieldError("/inference" + pointer_to(each["loc"]), f"{each['msg']}.") for each in error.errors()]
+        ) from error
+    resolved: dict[str, object] = options.model_dump(mode="json")
+    return resolved
+
+
+async def _body(service: Service, fit: Fit) -> FitBody:
+    progress, position = (fit.outcome.progress if fit.outcome else None), None
+    if fit.status is Status.RUNNING:
+        progress = await service.progress(fit.request.id)
+    if not fit.status.final:
+        position = await service.queue_position(fit.request)
+    latest = fit.attempts[-1] if fit.attempts else None
+    ends = [f"Attempt {end.number} ended early: {end.message}" for end in fit.ends]
+    request = fit.request
+    path = f"/v1/fits/{request.id}"
+    return FitBody(
+        id=request.id,
+        status=fit.status,
+        model=request.model,
+        version=request.version,
+        fingerprint=request.fingerprint,
+        progress=progress,
+        queue_position=position,
+        created_at=request.created_at,
+        started_at=latest.started_at if latest else None,
+        finished_at=fit.outcome.finished_at if fit.outcome else None,
+        attempt=latest.number if latest else 0,
+        device=latest.device if latest else request.device,
+        seed=request.seed,
+        draws=request.draws,
+        timeout_s=request.timeout_s,
+        inference=request.options,
+        warnings=[*(fit.outcome.warnings if fit.outcome else ()), *ends],
+        error=fit.outcome.error if fit.outcome else None,
+        tags=list(request.tags),
+        links=Links(
+            self=path,
+            model=f"/v1/models/{request.model}@{request.version}",
+            summary=f"{path}/summary",
+            posterior=f"{path}/posterior",
+            posterior_predictive=f"{path}/posterior-predictive",
+        ),
+    )

@@ -1,0 +1,65 @@
+"""Whether the service lives, and what it is."""
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from app.errors import TABLE, answer, problems
+from app.schemas import Alive, BrokenModel, Ready, Version, WorkerState
+from app.service import Service, ServiceDep
+from tacit.errors import FieldError, UnavailableError
+
+router = APIRouter(tags=["system"])
+
+
+@router.get("/livez", response_model=Alive, responses=problems())
+async def get_livez() -> Alive:
+    """This process answers."""
+    return Alive(status="alive")
+
+
+@router.get("/readyz", response_model=Ready, responses=problems(UnavailableError))
+async def get_readyz(request: Request, service: ServiceDep) -> Any:
+    """The service can take fits and someone will compute them; 503 with what is missing otherwise."""
+    missing = [
+        *await _missing_redis(service),
+        *await _missing_store(service),
+    ]
+    workers = [] if missing else await service.live_workers()
+    if not missing and not workers:
+        missing.append(FieldError("/workers", "No worker lives; start one with `tacit worker`."))
+    if missing:
+        detail = "Not ready: " + " ".join(error.detail for error in missing)
+        return answer(request, TABLE[UnavailableError], detail, errors=missing, headers={"Retry-After": "1"})
+    return Ready(
+        status="ready",
+        workers=[WorkerState.model_validate(info, from_attributes=True) for info in workers],
+        models=sorted(service.registry.models),
+        broken_models=[
+            BrokenModel(path=str(problem.path), detail=problem.detail) for problem in service.registry.problems
+        ],
+    )
+
+
+@router.get("/version", response_model=Version, responses=problems())
+async def get_version() -> Version:
+    """What runs here."""
+    return Version(version=version("tacit"), api="v1", python=platform.python_version(), jax=version("jax"))
+
+
+async def _missing_redis(service: Service) -> list[FieldError]:
+    try:
+        await service.check_redis()
+    except UnavailableError as error:
+        return [FieldError("/redis", str(error))]
+    return []
+
+
+async def _missing_store(service: Service) -> list[FieldError]:
+    try:
+        await service.stored(service.store.check)
+    except UnavailableError as error:
+        return [FieldError("/store", str(error))]
+    return []

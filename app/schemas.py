@@ -1,0 +1,188 @@
+"""Bodies and queries of the API."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tacit.fits import FitFailure, ProgressRecord, Status
+
+# JAX takes its keys from 32 bits when 64-bit numbers are off; a larger seed would be cut without a word.
+MAX_SEED = 2**32 - 1
+
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Body(BaseModel):
+    """What a user sends: unknown fields are refused, and types are not guessed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Query(BaseModel):
+    """Parameters of a query, which are text: numbers are parsed, unknown parameters refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Answer(BaseModel):
+    """What a user gets."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class FitCreate(Body):
+    """A fit to be made."""
+
+    model: str = Field(max_length=200, description="Name of a model, or name@version.")
+    data: dict[str, Any] = Field(
+        description="The model's data by name: numbers, nested lists, or {dtype, shape, data_b64}."
+    )
+    inference: dict[str, Any] = Field(
+        default_factory=dict, description="Inference options that differ from the model's defaults."
+    )
+    seed: Seed | None = Field(default=None, description="Seed of the fit; drawn at random when not given.")
+    draws: int | None = Field(default=None, ge=1, description="Posterior draws to store.")
+    timeout_s: int | None = Field(default=None, ge=1, description="Longest the fit may run, in seconds.")
+    tags: list[Tag] = Field(default_factory=list, max_length=16)
+
+
+class Links(Answer):
+    """Paths of what belongs to a fit."""
+
+    self: str
+    model: str
+    summary: str
+    posterior: str
+    posterior_predictive: str
+
+
+class FitBody(Answer):
+    """A fit: the job and its result."""
+
+    id: str
+    status: Status
+    model: str
+    version: str
+    fingerprint: str = Field(description="Equal for fits that compute the same.")
+    progress: ProgressRecord | None
+    queue_position: int | None = Field(description="Fits before this one, while it waits in the queue.")
+    created_at: datetime
+    started_at: datetime | None = Field(description="When the latest attempt began.")
+    finished_at: datetime | None
+    attempt: int = Field(description="Number of the latest attempt; 0 before the first.")
+    device: str = Field(description="What computes it; the device class before the first attempt.")
+    seed: int
+    draws: int
+    timeout_s: int
+    inference: dict[str, Any] = Field(description="Every inference option, as resolved.")
+    warnings: list[str]
+    error: FitFailure | None
+    tags: list[str]
+    links: Links
+
+
+class PosteriorQuery(Query):
+    """Which stored draws."""
+
+    vars: list[str] | None = Field(default=None, description="Names of variables, repeated or with commas.")
+    draws: int | None = Field(default=None, ge=1, description="Number of draws; all when not given.")
+    offset: int = Field(default=0, ge=0, description="Stored draws to leave out at the beginning.")
+
+
+class PredictiveQuery(Query):
+    """Which predictive draws."""
+
+    vars: list[str] | None = Field(default=None, description="Names of variables, repeated or with commas.")
+    draws: int | None = Field(default=None, ge=1, description="Uses the first stored draws; all when not given.")
+    seed: Seed = Field(default=0, description="Seed of the predictive noise.")
+
+
+class Draws(Answer):
+    """Draws of variables: nested lists whose first axis is the draws. What is not finite is null."""
+
+    fit: str
+    num_draws: int
+    seed: int = Field(description="Seed of the fit (posterior), or of the predictive noise.")
+    vars: dict[str, list[Any]]
+
+
+class VariableSummary(Answer):
+    """Moments and quantiles, each shaped like the variable; what is not finite is null."""
+
+    mean: Any
+    sd: Any
+    q05: Any
+    q50: Any
+    q95: Any
+
+
+class Summary(Answer):
+    """Summary of the stored draws."""
+
+    fit: str
+    num_draws: int
+    vars: dict[str, VariableSummary]
+
+
+class ModelSummary(Answer):
+    """A model in the list."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    version: str
+    title: str
+    description: str
+
+
+class ModelList(Answer):
+    """The models that can be fitted."""
+
+    items: list[ModelSummary]
+
+
+class ModelDetail(ModelSummary):
+    """All about a model: its data, its variables, its options, and a body for POST /v1/fits that runs."""
+
+    data_schema: dict[str, Any]
+    options_schema: dict[str, Any]
+    defaults: dict[str, Any]
+    example: dict[str, Any]
+
+
+class Alive(Answer):
+    status: str
+
+
+class WorkerState(Answer):
+    """A live worker."""
+
+    name: str
+    device: str
+    queue: str
+    fit: str | None
+
+
+class BrokenModel(Answer):
+    """A model file that is not served, and why."""
+
+    path: str
+    detail: str
+
+
+class Ready(Answer):
+    """The service can take fits."""
+
+    status: str
+    workers: list[WorkerState]
+    models: list[str]
+    broken_models: list[BrokenModel]
+
+
+class Version(Answer):
+    version: str
+    api: str
+    python: str
+    jax: str

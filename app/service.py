@@ -1,0 +1,139 @@
+"""What the routes work with."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import anyio
+import anyio.to_thread
+import redis
+import redis.asyncio
+from fastapi import Depends, Request
+from rq import Queue
+from rq.exceptions import DuplicateJobError
+from rq.serializers import JSONSerializer
+
+from model_registry import Registry
+from tacit.errors import NoResultError, NotFinishedError, UnavailableError
+from tacit.fits import Fit, FitRequest, FitStore, ProgressRecord, Status, connections, keys, progress, workers
+from tacit.fits.workers import WorkerInfo
+from tacit.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+_STORE_THREADS = 16
+_COMPUTE_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts behind the API. Nothing here may block the event loop: disk and JAX go to threads, by these methods."""
+
+    settings: Settings
+    store: FitStore
+    registry: Registry
+    redis: redis.asyncio.Redis
+    queue: Queue
+    _storing: anyio.CapacityLimiter
+    _computing: anyio.CapacityLimiter
+
+    async def stored(self, function: Callable[..., Answer], *args: object) -> Answer:
+        """Call what reads or writes the store, or Redis by RQ."""
+        return await anyio.to_thread.run_sync(lambda: function(*args), limiter=self._storing)
+
+    async def computed(self, function: Callable[..., Answer], *args: object) -> Answer:
+        """Call what computes: JAX, or arrays of any size."""
+        return await anyio.to_thread.run_sync(lambda: function(*args), limiter=self._computing)
+
+    async def finished(self, fit_id: str) -> Fit:
+        """A fit that has results.
+
+        Raises:
+            NotFoundError: There is no such fit.
+            NotFinishedError: It has no results yet.
+            NoResultError: It will never have any.
+        """
+        fit = await self.stored(self.store.fit, fit_id)
+        if not fit.status.final:
+            raise NotFinishedError(f"Fit {fit_id} is {fit.status}; ask again when it has succeeded.")
+        if fit.status is not Status.SUCCEEDED:
+            raise NoResultError(f"Fit {fit_id} has no results: it {_ended(fit.status)}.")
+        return fit
+
+    async def check_redis(self) -> None:
+        """Raise UnavailableError when Redis does not answer."""
+        try:
+            await self.redis.ping()
+        except redis.RedisError as error:
+            raise UnavailableError("The queue cannot be reached now; try again in a moment.") from error
+
+    async def live_workers(self) -> list[WorkerInfo]:
+        """The workers that live now."""
+        try:
+            names = workers.member_names(await self.redis.smembers(keys.WORKERS))
+            return workers.decode(await self.redis.mget([keys.worker(name) for name in names])) if names else []
+        except redis.RedisError as error:
+            raise UnavailableError("The workers cannot be asked: Redis does not answer.") from error
+
+    async def progress(self, fit_id: str) -> ProgressRecord | None:
+        """Progress of a running fit; None when there is none, or Redis is away."""
+        try:
+            return progress.decode(await self.redis.hgetall(keys.progress(fit_id)))
+        except redis.RedisError:
+            return None
+
+    async def queue_position(self, request: FitRequest) -> int | None:
+        """How many fits are before this one in the queue; None when it is not in it, or Redis is away."""
+        try:
+            position = await self.redis.lpos(keys.queue_list(request.device), request.id)
+        except redis.RedisError:
+            return None
+        return position if isinstance(position, int) else None
+
+    async def enqueue(self, request: FitRequest) -> None:
+        """Queue a stored fit. It was accepted: when Redis went away just now, a worker finds it in the store later."""
+        try:
+            await self.stored(self._enqueue, request)
+        except redis.RedisError as error:
+            _log.warning("fit %s is stored but could not be queued: %s", request.id, error)
+
+    def _enqueue(self, request: FitRequest) -> None:
+        try:
+            self.queue.enqueue_call(**keys.fit_job(request.id, timeout_s=request.timeout_s))
+        except DuplicateJobError:
+            _log.info("fit %s was queued already", request.id)
+
+
+def open_service(settings: Settings, *, store: FitStore, registry: Registry, redis_url: str) -> Service:
+    """Connect the parts; call it in the event loop that will use them."""
+    connection = connections.quick(redis_url)
+    return Service(
+        settings=settings,
+        store=store,
+        registry=registry,
+        redis=connections.quick_async(redis_url),
+        queue=Queue(keys.queue(settings.device), connection=connection, serializer=JSONSerializer),
+        _storing=anyio.CapacityLimiter(_STORE_THREADS),
+        _computing=anyio.CapacityLimiter(_COMPUTE_THREADS),
+    )
+
+
+async def close_service(service: Service) -> None:
+    """Close the connections."""
+    await service.redis.aclose()
+    service.queue.connection.close()
+
+
+def _ended(status: Status) -> str:
+    return "failed" if status is Status.FAILED else "was cancelled"
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_service)]

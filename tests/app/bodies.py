@@ -1,0 +1,44 @@
+"""Request bodies and stored results to test with."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.fits import Fit, FitFailure, FitStore, Outcome, Status, arrays, records
+from tacit.fits.summary import summarize
+
+EIGHT_SCHOOLS: dict[str, Any] = {
+    "model": "eight-schools",
+    "data": {"y": [28, 8, -3, 7, -1, 1, 18, 12], "sigma": [15, 10, 16, 11, 9, 11, 10, 18]},
+}
+DRAWS = 6
+
+
+def make_draws() -> dict[str, NDArray[Any]]:
+    """Draws of all variables of eight-schools, recognisable by their values."""
+    rng = np.random.default_rng(0)
+    mu, tau = np.arange(DRAWS, dtype=np.float32), np.ones(DRAWS, dtype=np.float32)
+    offset = rng.normal(size=(DRAWS, 8)).astype(np.float32)
+    return {"mu": mu, "tau": tau, "theta_offset": offset, "theta": mu[:, None] + tau[:, None] * offset}
+
+
+def succeed(store: FitStore, fit_id: str, draws: dict[str, NDArray[Any]] | None = None) -> Fit:
+    """Decide a fit as a worker would."""
+    draws = make_draws() if draws is None else draws
+    store.begin_attempt(store.fit(fit_id), worker="w", device="cpu")
+    files = {
+        "posterior.safetensors": arrays.to_bytes(draws),
+        "summary.json": records.to_json_bytes(summarize(draws)),
+    }
+    written = {name: store.put_artefact(fit_id, 1, name, data) for name, data in files.items()}
+    store.finish(fit_id, Outcome(status=Status.SUCCEEDED, finished_at=records.now(), attempt=1, artefacts=written))
+    return store.fit(fit_id)
+
+
+def fail(store: FitStore, fit_id: str) -> Fit:
+    """Decide a fit as a worker whose computation broke down would."""
+    store.begin_attempt(store.fit(fit_id), worker="w", device="cpu")
+    failure = FitFailure(code="diverged", message="Steps stayed non-finite.")
+    store.finish(fit_id, Outcome(status=Status.FAILED, finished_at=records.now(), attempt=1, error=failure))
+    return store.fit(fit_id)

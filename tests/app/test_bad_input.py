@@ -1,0 +1,149 @@
+"""What does not fit is refused, says where, and changes nothing."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import redis
+
+from app.main import create_app
+from tacit.fits import FitStore
+from tacit.settings import Settings
+from tests.app.bodies import EIGHT_SCHOOLS
+from tests.app.client import Client, open_client
+
+_DATA = EIGHT_SCHOOLS["data"]
+_JSON = {"content-type": "application/json"}
+
+
+def _with_data(**changes: Any) -> dict[str, Any]:
+    data = {name: value for name, value in {**_DATA, **changes}.items() if value is not None}
+    return {**EIGHT_SCHOOLS, "data": data}
+
+
+_REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "unknown model": ({**EIGHT_SCHOOLS, "model": "nine-schools"}, 404, ""),
+    "no model": ({"data": _DATA}, 422, "/model"),
+    "unknown field": ({**EIGHT_SCHOOLS, "dat": {}}, 422, "/dat"),
+    "data is a list": ({**EIGHT_SCHOOLS, "data": [1]}, 422, "/data"),
+    "missing data": (_with_data(y=None), 422, "/data/y"),
+    "extra data": (_with_data(x=[1.0]), 422, "/data/x"),
+    "wrong rank": (_with_data(y=[[1.0] * 8]), 422, "/data/y"),
+    "sizes that disagree": (_with_data(y=[1.0] * 7), 422, "/data/"),
+    "ragged": (_with_data(y=[1.0] * 7 + [[2.0]]), 422, "/data/y"),
+    "a string": (_with_data(y=["28"] * 8), 422, "/data/y"),
+    "null": (_with_data(y=[None] * 8), 422, "/data/y"),
+    "too large to be finite": (_with_data(y=[1e39] * 8), 422, "/data/y"),
+    "out of support": (_with_data(sigma=[0.0] * 8), 422, "/data/sigma"),
+    "unknown option": ({**EIGHT_SCHOOLS, "inference": {"num_stepz": 3}}, 422, "/inference/num_stepz"),
+    "seed as text": ({**EIGHT_SCHOOLS, "seed": "1"}, 422, "/seed"),
+    "seed too large": ({**EIGHT_SCHOOLS, "seed": 2**32}, 422, "/seed"),
+    "negative seed": ({**EIGHT_SCHOOLS, "seed": -1}, 422, "/seed"),
+    "no draws": ({**EIGHT_SCHOOLS, "draws": 0}, 422, "/draws"),
+    "too many draws": ({**EIGHT_SCHOOLS, "draws": 10**6}, 422, "/draws"),
+    "timeout too long": ({**EIGHT_SCHOOLS, "timeout_s": 10**6}, 422, "/timeout_s"),
+    "huge integer": ({**EIGHT_SCHOOLS, "timeout_s": 10**300}, 422, "/timeout_s"),
+    "long tag": ({**EIGHT_SCHOOLS, "tags": ["x" * 65]}, 422, "/tags/0"),
+}
+
+
+@pytest.fixture
+def unchanged(store: FitStore, connection: redis.Redis) -> Any:
+    """Asserts that nothing was stored and nothing queued."""
+    yield
+    assert store.open_fits() == []
+    assert connection.dbsize() == 0
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("case", _REFUSED)
+def test_bodies_that_do_not_fit(client: Client, case: str) -> None:
+    body, status, pointer = _REFUSED[case]
+    answer = client.post("/v1/fits", json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["code"] == {404: "not_found", 422: "invalid_input"}[status]
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    if pointer:
+        assert any(error["pointer"].startswith(pointer) for error in problem["errors"]), problem
+        assert all(error["detail"] for error in problem["errors"])
+
+
+_GOOD = json.dumps(EIGHT_SCHOOLS)
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"not json",
+        _GOOD.replace("28", "NaN").encode(),
+        _GOOD.replace("28", "-Infinity").encode(),
+        _GOOD.encode("utf-16"),
+        b'{"model": "\xff"}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        _GOOD.encode() + b"x",
+        _GOOD.replace("28", "1" * 5000).encode(),
+    ],
+    ids=[
+        "empty",
+        "half",
+        "words",
+        "NaN",
+        "Infinity",
+        "utf-16",
+        "bad utf-8",
+        "nested",
+        "nested objects",
+        "tail",
+        "digits",
+    ],
+)
+@pytest.mark.parametrize("headers", [_JSON, {}], ids=["said to be JSON", "said to be nothing"])
+def test_bodies_that_are_not_json(client: Client, content: bytes, headers: dict[str, str]) -> None:
+    answer = client.post("/v1/fits", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "not_json"), answer.text
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("number", ["1e400", "-1e400"])
+def test_numbers_beyond_floats_are_not_finite(client: Client, number: str) -> None:
+    answer = client.post("/v1/fits", content=_GOOD.replace("28", number), headers=_JSON)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/data/y/0"
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_what_a_browser_sends_across_sites_is_refused(client: Client, media_type: str) -> None:
+    answer = client.post("/v1/fits", content=_GOOD, headers={"content-type": media_type})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_bodies_that_are_too_large(settings: Settings) -> None:
+    small = settings.model_copy(update={"max_body_bytes": 1024})
+    with open_client(create_app(small)) as client:
+        answer = client.post("/v1/fits", content=_GOOD + " " * 1024, headers=_JSON)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        pieces = client.post("/v1/fits", content=_pieces(), headers=_JSON)
+        assert pieces.status_code == 413
+
+
+async def _pieces() -> AsyncIterator[bytes]:
+    for _ in range(100):
+        yield b" " * 100
+
+
+@pytest.mark.parametrize("query", ["draws=0", "draws=x", "draws=1&seed=-1", "drawz=3"])
+def test_queries_that_do_not_fit(client: Client, query: str) -> None:
+    fit_id = client.post("/v1/fits", json=EIGHT_SCHOOLS).json()["id"]
+    answer = client.get(f"/v1/fits/{fit_id}/posterior-predictive?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert answer.json()["errors"][0]["pointer"] in ("?draws", "?seed", "?drawz")
