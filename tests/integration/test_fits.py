@@ -1,0 +1,64 @@
+"""HTTP to queue to worker to draws."""
+
+import numpy as np
+
+from tests.running import Up
+
+SHORT = {"inference": {"steps": 200}, "draws": 100}
+
+
+def _example(service: Up, model: str) -> dict[str, object]:
+    example: dict[str, object] = service.client.get(f"/v1/models/{model}").json()["example"]
+    return example
+
+
+def test_a_fit_from_post_to_draws(service: Up) -> None:
+    accepted = service.post(
+        {**_example(service, "eight-schools"), "inference": {"steps": 2000}, "draws": 500, "seed": 1}
+    )
+    assert accepted["status"] == "queued"
+    running = service.wait_running(accepted["id"])
+    assert running["status"] == "running"
+    assert 0 < running["progress"]["step"] <= running["progress"]["total"]
+    fit = service.wait_ended(accepted["id"])
+    assert (fit["status"], fit["error"], fit["attempt"]) == ("succeeded", None, 1), fit
+    assert fit["progress"]["step"] == fit["progress"]["total"]
+
+    summary = service.client.get(fit["links"]["summary"]).json()["vars"]
+    assert {"mu", "tau", "theta", "theta_offset"} <= set(summary)
+    assert len(summary["theta"]["q95"]) == 8
+    posterior = service.client.get(fit["links"]["posterior"]).json()
+    assert np.array(posterior["vars"]["theta"]).shape == (500, 8)
+    np.testing.assert_allclose(np.mean(posterior["vars"]["mu"]), summary["mu"]["mean"], rtol=1e-5)
+    predictive = service.client.get(fit["links"]["posterior_predictive"], params={"draws": 100, "vars": "y"}).json()
+    assert np.array(predictive["vars"]["y"]).shape == (100, 8)
+    assert np.isfinite(predictive["vars"]["y"]).all()
+
+
+def test_the_same_request_gives_the_same_draws(service: Up) -> None:
+    body = {**_example(service, "poisson-rate"), **SHORT, "seed": 7}
+    first, second = (service.wait_ended(service.post(body)["id"]) for _ in range(2))
+    assert first["fingerprint"] == second["fingerprint"]
+    draws = [service.client.get(fit["links"]["posterior"]).json()["vars"] for fit in (first, second)]
+    assert draws[0] == draws[1]
+    other = service.wait_ended(service.post({**body, "seed": 8})["id"])
+    assert service.client.get(other["links"]["posterior"]).json()["vars"] != draws[0]
+
+
+def test_many_fits_at_once(service: Up) -> None:
+    body = {**_example(service, "poisson-rate"), **SHORT}
+    fits = [service.post({**body, "seed": seed}) for seed in range(5)]
+    ended = [service.wait_ended(fit["id"]) for fit in fits]
+    assert [fit["status"] for fit in ended] == ["succeeded"] * 5
+    began = [fit["started_at"] for fit in ended]
+    assert began == sorted(began), "first come, first served"
+
+
+def test_the_computing_process_stays_warm(service: Up) -> None:
+    workers = service.client.get("/readyz").json()["workers"]
+    body = {**_example(service, "poisson-rate"), **SHORT}
+    for seed in (1, 2):
+        service.wait_ended(service.post({**body, "seed": seed})["id"])
+    assert [worker["name"] for worker in service.client.get("/readyz").json()["workers"]] == [
+        worker["name"] for worker in workers
+    ]
