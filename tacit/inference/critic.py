@@ -51,8 +51,8 @@ class LatentTower(eqx.Module):
 
 
 class Critic(eqx.Module):
-    """The two towers. `scale` (F,) sets the natural size of each product for N points: a posterior has width
-    1 / sqrt(N), so in eps a single point's log likelihood has slope of order 1 / sqrt(N) and curvature of order 1 / N."""
+    """The two towers. `scale` (F,) sets the natural size of each product for N points: in eps, the log likelihood of
+    one of N points has a slope of order 1 / sqrt(N) and a curvature of order 1 / N."""
 
     data: DataTower
     latent: LatentTower

@@ -1,4 +1,4 @@
-"""The one loop: runs an algorithm's steps in compiled chunks, and reports between them, so that a fit can be watched."""
+"""The one loop: runs an algorithm's steps in compiled chunks and reports between them."""
 
 import functools
 import time
@@ -19,8 +19,9 @@ from tacit.inference.problem import Problem, arrays, layout
 # A chunk lasts about this long: short enough to cancel and report, long enough to cost nothing.
 CHUNK_SECONDS = 0.5
 FIRST_CHUNK = 25
-# A fit ends when, within one chunk, at least this share of updates was non-finite.
+# A fit ends when, within one chunk, more than this share of its updates, or of its simulations, was not finite.
 DIVERGED_SHARE = 0.5
+FAILED_SHARE = 0.9
 
 
 class Progress(NamedTuple):
@@ -77,7 +78,8 @@ def fit(
     prepare_key, init_key, sample_key = jax.random.split(key, 3)
     data = compiled.prepare(prepare_key, arrays(problem, setup.layout))
     state = compiled.init(init_key, data)
-    state, losses = _run(compiled, rates, data, state, options.steps, on_progress)
+    simulated = setup.latent_samples * setup.points * setup.disc_updates
+    state, losses = _run(compiled, rates, data, state, options.steps, simulated, on_progress)
     draws = compiled.sample(data, state.q_average, sample_key, num_draws)
     return Fit(
         posterior={name: np.asarray(value) for name, value in draws.items()},
@@ -148,10 +150,11 @@ def _run(
     data: Data,
     state: State,
     total: int,
+    simulated: int,
     on_progress: Callable[[Progress], None] | None,
 ) -> tuple[State, dict[str, np.ndarray]]:
     history: list[tuple[float, ...]] = []
-    done, skipped, num_steps = 0, 0, FIRST_CHUNK
+    done, skipped, dropped, num_steps = 0, 0, 0, FIRST_CHUNK
     while done < total:
         num_steps = min(num_steps, total - done)
         start = time.perf_counter()
@@ -159,8 +162,8 @@ def _run(
         loss_gen, loss_disc, correct = (float(s) / num_steps for s in sums)
         seconds = time.perf_counter() - start
         done += num_steps
-        _refuse_divergence(int(state.skipped) - skipped, num_steps, done)
-        skipped = int(state.skipped)
+        _refuse_divergence(int(state.skipped) - skipped, int(state.dropped) - dropped, num_steps, simulated, done)
+        skipped, dropped = int(state.skipped), int(state.dropped)
         history.append((done, loss_gen, loss_disc, correct))
         speed = num_steps / seconds
         if on_progress is not None:
@@ -176,11 +179,17 @@ def _run(
     }
 
 
-def _refuse_divergence(skipped: int, num_steps: int, done: int) -> None:
+def _refuse_divergence(skipped: int, dropped: int, num_steps: int, simulated: int, done: int) -> None:
+    """Raises where most of `num_steps` updates, or of as many times `simulated` points, were not finite."""
+    if dropped > FAILED_SHARE * num_steps * simulated:
+        raise DivergedError(
+            f"{dropped} of the {num_steps * simulated} points simulated before step {done} were not finite: the "
+            "program's simulations fail at plausible latents. Try draws from its prior."
+        )
     if skipped > DIVERGED_SHARE * num_steps:
         raise DivergedError(
             f"{skipped} of {num_steps} updates before step {done} were not finite. The program may divide by zero, "
-            "take the logarithm of a negative number or overflow at plausible latents; simulate it at draws from its prior."
+            "take the logarithm of a negative number or overflow at plausible latents: try draws from its prior."
         )
 
 

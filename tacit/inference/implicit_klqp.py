@@ -9,7 +9,7 @@ simulations apart, *Gen* moves q along the reparameterization gradient of `loss`
 
 Contrast `marginal` (the default) tells each simulated point's latents from S - 1 others, so that
 r = log p(x | z, beta) + a function of x; the densities of the latents' priors enter exactly. Contrast `empirical`
-is the original: simulated (x, z) are told from observed x with z ~ q, so that r = log p(x, z | beta) - log q(x, z | beta).
+is the original: simulated (x, z) are told from observed x with z ~ q, and r = log p(x, z | beta) - log q(x, z | beta).
 
 The posterior narrows as 1 / sqrt(N), and r must resolve it. So r sees the latents whitened by a *frame*, an earlier q;
 simulations are made at latents drawn from the frame, widened. q moves within a trust region of the frame; the frame

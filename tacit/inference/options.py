@@ -18,12 +18,13 @@ class InferenceOptions(BaseModel):
     contrast: Contrast = Field(
         "marginal",
         description="What simulations are told apart from: simulations at other latents (marginal; calibrated), or the "
-        "observed data (empirical; the original form, whose posteriors come out too wide).",
+        "observed data (empirical; the original form, whose posteriors are not calibrated: r memorises the data).",
     )
     ratio_loss: RatioLossName | None = Field(
         None,
         description="Loss of the ratio estimator: multiclass (which of the latents made this point?), log, or hinge. "
-        "By default multiclass for the marginal contrast, log for the empirical.",
+        "By default multiclass for the marginal contrast, log for the empirical. Hinge estimates the sign of a log "
+        "ratio, not its size, so posteriors come out too narrow.",
     )
     latent_samples: int = Field(16, ge=2, le=1024, description="Latent draws per ratio update.")
     points: int = Field(64, ge=1, le=65_536, description="Data points simulated per latent draw and ratio update.")

@@ -74,18 +74,42 @@ class Layout(NamedTuple):
         return tuple(site.name for site in self.globals + self.locals)
 
 
-def trace(problem: Problem) -> dict[str, RandomVariable]:
-    """The random variables of the program, abstractly: shapes and laws, nothing computed."""
+class Traced(NamedTuple):
+    """A random variable of an abstract run: shapes, nothing computed. The unconstrained shape is None where no
+    bijection is needed: observed, discrete and deterministic variables."""
 
-    def run(key: jax.Array, observed: dict[str, Any], inputs: dict[str, Any]) -> dict[str, RandomVariable]:
+    variable: RandomVariable
+    unconstrained_shape: tuple[int, ...] | None
+    unconstrained_event_dim: int
+
+
+def trace(problem: Problem) -> dict[str, Traced]:
+    """Runs the program abstractly."""
+    event_dims: dict[str, int] = {}
+
+    def run(
+        key: jax.Array, observed: dict[str, Any], inputs: dict[str, Any]
+    ) -> tuple[dict[str, RandomVariable], dict[str, jax.Array]]:
         with seed(key), tape() as recorded, make_value_setter(observed):
             problem.program(**inputs, **sizes)
-        return recorded
+        unconstrained = {}
+        for name, rv in recorded.items():
+            if name not in observed and rv.kind != "deterministic" and jnp.issubdtype(rv.dtype, jnp.floating):
+                transform = biject_to(rv.support)
+                unconstrained[name] = transform.inv(rv.value)
+                event_dims[name] = rv.event_dim + transform.domain.event_dim - transform.codomain.event_dim
+        return recorded, unconstrained
 
     sizes = {k: v for k, v in problem.inputs.items() if isinstance(v, int)}
     inputs = {k: jnp.asarray(v) for k, v in problem.inputs.items() if k not in sizes}
     observed = {k: jnp.asarray(v) for k, v in problem.observed.items()}
-    return jax.eval_shape(run, jax.random.key(0), observed, inputs)
+    variables, unconstrained = jax.eval_shape(run, jax.random.key(0), observed, inputs)
+    return {
+        name: Traced(rv, unconstrained[name].shape, event_dims[name])
+        if name in unconstrained
+        else Traced(rv, None, rv.event_dim)
+        for name, rv in variables.items()
+    }
 
 
 def layout(problem: Problem) -> Layout:
@@ -95,7 +119,8 @@ def layout(problem: Problem) -> Layout:
       InferenceError: no latent variables, a discrete latent, a global latent without density, or observed variables
         that do not share one data plate.
     """
-    variables = trace(problem)
+    traced = trace(problem)
+    variables = {name: t.variable for name, t in traced.items()}
     observed = [variables[name] for name in problem.observed]
     if not observed:
         raise InferenceError("no observed variables: there is nothing to condition on")
@@ -127,24 +152,21 @@ def layout(problem: Problem) -> Layout:
     return Layout(
         plate=plate,
         num_points=observed[0].plates[0].size if plate is not None else 1,
-        globals=tuple(_site(rv, None) for rv in latents if not is_local[rv.name]),
-        locals=tuple(_site(rv, plate) for rv in latents if is_local[rv.name]),
-        observed=tuple(_site(rv, plate, unconstrained=False) for rv in observed),
+        globals=tuple(_site(traced[rv.name], None) for rv in latents if not is_local[rv.name]),
+        locals=tuple(_site(traced[rv.name], plate) for rv in latents if is_local[rv.name]),
+        observed=tuple(_site(traced[rv.name], plate) for rv in observed),
         inputs=tuple(inputs),
         sizes=tuple((k, v) for k, v in problem.inputs.items() if isinstance(v, int)),
     )
 
 
-def _site(rv: RandomVariable, plate: str | None, *, unconstrained: bool = True) -> Site:
-    shape, event_dim = rv.shape, rv.event_dim
-    if unconstrained:
-        transform = biject_to(rv.support)
-        shape = tuple(transform.inverse_shape(shape))
-        event_dim += transform.domain.event_dim - transform.codomain.event_dim
+def _site(traced: Traced, plate: str | None) -> Site:
+    rv = traced.variable
+    shape = rv.shape if traced.unconstrained_shape is None else traced.unconstrained_shape
     axis = None
     if plate is not None:
         dim = next(p.dim for p in rv.plates if p.name == plate)
-        axis = len(shape) - event_dim + dim
+        axis = len(shape) - traced.unconstrained_event_dim + dim
         shape = shape[:axis] + shape[axis + 1 :]
     return Site(rv.name, tuple(shape), axis, rv.kind == "sample")
 
