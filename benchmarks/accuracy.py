@@ -1,0 +1,128 @@
+"""Slow statistical checks: `make accuracy`, or one block of it by `make accuracy ONLY=models`.
+
+Prints Markdown tables; docs/accuracy.md keeps the last ones.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from model_registry import Model, load_registry
+from tacit.inference import Fit, InferenceOptions, fit
+
+NUM_DRAWS = 4000
+SEEDS = (0, 1, 2)
+
+# Rubin (1981), non-centred parameterisation: 10,000 reference draws of posteriordb's eight_schools_noncentered.
+EIGHT_SCHOOLS = {
+    "mu": (4.4105, 3.3093),
+    "tau": (3.6021, 3.1985),
+    "theta[1]": (6.1505, 5.6159),
+    "theta[2]": (4.9396, 4.6456),
+    "theta[3]": (3.9059, 5.2807),
+    "theta[4]": (4.7960, 4.7709),
+    "theta[5]": (3.6144, 4.6147),
+    "theta[6]": (4.0511, 4.7962),
+    "theta[7]": (6.3172, 5.0029),
+    "theta[8]": (4.8840, 5.3177),
+}
+
+
+def run(model: Model, data: dict[str, Any], seed: int, **options: Any) -> tuple[Fit, float]:
+    """A fit and its seconds, compilation included where it happens."""
+    problem = model.problem(model.resolve(data))
+    start = time.perf_counter()
+    result = fit(jax.random.key(seed), problem, options=InferenceOptions(**options), num_draws=NUM_DRAWS)
+    return result, time.perf_counter() - start
+
+
+def compare(draws: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> tuple[float, float, float, float]:
+    """Largest and mean error of the means in posterior sds, smallest and largest sd ratio."""
+    error = np.abs(draws.mean(axis=0) - mean) / sd
+    ratio = draws.std(axis=0) / sd
+    return error.max(), error.mean(), ratio.min(), ratio.max()
+
+
+def eight_schools() -> tuple[np.ndarray, np.ndarray]:
+    reference = np.array(list(EIGHT_SCHOOLS.values()))
+    return reference[:, 0], reference[:, 1]
+
+
+def poisson_rate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The exact posterior of the log rate, by quadrature."""
+    z = np.linspace(-3.0, 5.0, 20_001)
+    log_density = -(z**2) / 2 + x.sum() * z - len(x) * np.exp(z)
+    weights = np.exp(log_density - log_density.max())
+    weights /= weights.sum()
+    mean = (weights * z).sum()
+    return np.array([mean]), np.array([np.sqrt((weights * (z - mean) ** 2).sum())])
+
+
+def linear_regression(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The conjugate posterior under w ~ N(0, 1) and unit noise."""
+    covariance = np.linalg.inv(np.eye(x.shape[1]) + x.T @ x)
+    return covariance @ x.T @ y, np.sqrt(np.diag(covariance))
+
+
+def models() -> Iterator[str]:
+    """The four first models against exact or published answers."""
+    registry = load_registry()
+    yield "| model | seed | max / mean error of means (sds) | sd ratios | seconds |"
+    yield "|---|---|---|---|---|"
+    for name in ("eight-schools", "poisson-rate", "linear-regression"):
+        model = registry.get(name)
+        data = model.resolve(model.example).arrays
+        for seed in SEEDS:
+            result, seconds = run(model, model.example, seed)
+            draws = result.posterior
+            if name == "eight-schools":
+                draws, answer = np.column_stack([draws["mu"], draws["tau"], draws["theta"]]), eight_schools()
+            elif name == "poisson-rate":
+                draws, answer = draws["z"][:, None], poisson_rate(data["x"])
+            else:
+                draws, answer = draws["w"], linear_regression(data["x"], data["y"])
+            worst, mean, low, high = compare(draws, *answer)
+            yield f"| {name} | {seed} | {worst:.3f} / {mean:.3f} | {low:.2f}-{high:.2f} | {seconds:.1f} |"
+
+
+def g_and_k() -> Iterator[str]:
+    """Coverage of 90 % intervals over 20 data sets of 500 points simulated at A=3, B=1, g=2, k=0.5."""
+    model = load_registry().get("g-and-k")
+    truth = {"A": 3.0, "B": 1.0, "g": 2.0, "k": 0.5}
+    covered, seconds = dict.fromkeys(truth, 0), []
+    repetitions = 20
+    for repetition in range(repetitions):
+        z = np.random.default_rng(repetition).standard_normal(500)
+        y = 3.0 + (1.0 + 0.8 * np.tanh(z)) * (1.0 + z**2) ** 0.5 * z
+        result, took = run(model, {"y": y}, repetition)
+        seconds.append(took)
+        for name, true in truth.items():
+            low, high = np.quantile(result.posterior[name], [0.05, 0.95])
+            covered[name] += int(low < true < high)
+    yield "| parameter | true value covered by the 90 % interval |"
+    yield "|---|---|"
+    for name, count in covered.items():
+        yield f"| {name} | {count} of {repetitions} |"
+    yield f"\nSeconds a fit: {seconds[0]:.1f} cold (with compilation), {np.median(seconds[1:]):.1f} warm (median)."
+
+
+BLOCKS: dict[str, Callable[[], Iterator[str]]] = {"models": models, "g-and-k": g_and_k}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=BLOCKS, help="run one block")
+    only = parser.parse_args().only
+    for name, block in BLOCKS.items():
+        if only in (None, name):
+            print(f"\n## {name}\n\n{block.__doc__}\n", flush=True)
+            for line in block():
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
