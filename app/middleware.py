@@ -12,6 +12,7 @@ from app.errors import unexpected
 
 _log = logging.getLogger("app.access")
 
+_ASKED_ALL_THE_TIME = ("/livez", "/readyz")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -48,4 +49,5 @@ class RequestMiddleware:
         finally:
             elapsed_ms = 1000 * (time.perf_counter() - began)
             path = request.url.path
-            _log.info("%s %s %d %.1f ms %s", request.method, path, status, elapsed_ms, name)
+            level = logging.DEBUG if path in _ASKED_ALL_THE_TIME else logging.INFO
+            _log.log(level, "%s %s %d %.1f ms %s", request.method, path, status, elapsed_ms, name)

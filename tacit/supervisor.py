@@ -28,7 +28,7 @@ from tacit.settings import Settings
 _log = logging.getLogger(__name__)
 
 _LOOK_S = 0.1
-_READY_TIMEOUT_S = 120.0
+_READY_TIMEOUT_S = 60.0
 _STOP_GRACE_S = 5.0
 # A child may die this often within this time; each new start waits twice as long as the one before.
 _DEATHS = 5
@@ -108,18 +108,18 @@ class _Supervisor:
         self._children = [self._redis, self._api, self._worker] if self._server else [self._api, self._worker]
 
     def run(self, announce: Callable[[str], None]) -> None:
+        """Keep the children running until told to stop."""
         ready = False
         deadline = time.monotonic() + _READY_TIMEOUT_S
         while not self._stop.is_set():
             for child in self._children:
                 child.tend(forgiving=ready)
-            if not ready:
-                missing = _what_is_missing(self._address)
-                if missing is None:
-                    ready = True
-                    announce(self._address)
-                elif time.monotonic() > deadline:
-                    raise UnavailableError(f"Not ready after {_READY_TIMEOUT_S:.0f} s. {missing}")
+            missing = None if ready else _what_is_missing(self._address)
+            if not ready and missing is None:
+                ready = True
+                announce(self._address)
+            if missing is not None and time.monotonic() > deadline:
+                raise UnavailableError(f"Not ready after {_READY_TIMEOUT_S:.0f} s. {missing}")
             self._stop.wait(_LOOK_S)
 
     def stop(self) -> None:

@@ -62,15 +62,12 @@ def started(*arguments: str, env: dict[str, str], log: Path) -> Iterator["subpro
         )
     try:
         yield process
+        was_running = process.poll() is None
+        process.terminate()
+        assert process.wait(timeout=30) == 0 or not was_running, "it did not end well"
     finally:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+        process.kill()
+        process.wait()
 
 
 class Up:

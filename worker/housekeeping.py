@@ -8,8 +8,8 @@ from pathlib import Path
 import redis
 from rq import Queue
 
-from tacit.errors import TacitError
-from tacit.fits import FitStore, keys, workers
+from tacit.errors import StoreError, TacitError
+from tacit.fits import Fit, FitStore, keys, workers
 from tacit.fits.workers import WorkerInfo
 from tacit.locks import FileLock, try_lock
 from worker.transport import requeue, waiting
@@ -123,15 +123,23 @@ class Reconciler:
         return set(unfinished) - waiting(self._queue) - running
 
     def _last_worker(self, fit_id: str) -> str | None:
-        attempts = self._store.fit(fit_id).attempts
-        return attempts[-1].worker if attempts else None
+        fit = self._read(fit_id)
+        return fit.attempts[-1].worker if fit is not None and fit.attempts else None
 
     def _put_back(self, fit_ids: set[str]) -> None:
         for fit_id in sorted(fit_ids):
-            fit = self._store.fit(fit_id)
-            if fit.outcome is None and fit.request.device == self._device:
+            fit = self._read(fit_id)
+            if fit is not None and fit.outcome is None and fit.request.device == self._device:
                 _log.warning("fit %s was neither waiting nor running: queued again", fit_id)
                 requeue(self._queue, fit.request)
+
+    def _read(self, fit_id: str) -> Fit | None:
+        """A fit; None when its records are damaged, which must not keep the others from being found."""
+        try:
+            return self._store.fit(fit_id)
+        except StoreError as error:
+            _log.error("fit %s cannot be queued again: %s", fit_id, error)
+            return None
 
 
 def register(folder: Path, name: str) -> FileLock:

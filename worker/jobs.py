@@ -54,23 +54,30 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
     fit = tools.store.fit(fit_id)
     if fit.outcome is not None:
         return
-    report = ProgressReport(tools.progress, fit_id)
     try:
-        outcome = _compute(tools, fit.request, attempt, report)
+        tools.store.finish(fit_id, _outcome(tools, fit.request, attempt))
     except UnavailableError as error:
         with suppress(TacitError):
             tools.store.end_attempt(fit_id, attempt, code=failures.STORE_UNAVAILABLE, message=str(error), counts=False)
         raise
+
+
+def _outcome(tools: Tools, request: FitRequest, attempt: int) -> Outcome:
+    """How the fit ends: with results, or with the reason why there are none."""
+    report = ProgressReport(tools.progress, request.id)
+    try:
+        return _compute(tools, request, attempt, report)
+    except UnavailableError:
+        raise
     except Exception as error:
-        _log.exception("fit %s failed", fit_id)
-        outcome = Outcome(
+        _log.exception("fit %s failed", request.id)
+        return Outcome(
             status=Status.FAILED,
             finished_at=records.now(),
             attempt=attempt,
-            error=failures.explain(error, timeout_s=fit.request.timeout_s),
+            error=failures.explain(error, timeout_s=request.timeout_s),
             progress=report.last,
         )
-    tools.store.finish(fit_id, outcome)
 
 
 def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressReport) -> Outcome:

@@ -26,7 +26,7 @@ from rq.utils import now as rq_now
 from rq.worker import WorkerStatus
 
 from tacit import processes
-from tacit.errors import NotFoundError, TacitError
+from tacit.errors import NotFoundError, StoreError, TacitError
 from tacit.fits import Attempt, FitStore, Outcome, Status, records
 from tacit.settings import Settings
 from worker import failures, transport
@@ -219,6 +219,11 @@ class WarmWorker(Worker):
             fit = self._store.fit(fit_id)
         except NotFoundError:
             _log.warning("job %s is no fit", fit_id)
+            return None
+        except StoreError as error:
+            # Nothing will mend its records: without an outcome it would be queued again for ever.
+            _log.error("fit %s cannot be read: %s", fit_id, error)
+            self._decide(fit_id, Status.FAILED, failures.explain(error, timeout_s=0))
             return None
         if fit.outcome is not None:
             return None

@@ -10,6 +10,7 @@ from app.errors import TABLE, answer, problems
 from app.schemas import Alive, BrokenModel, Ready, Version, WorkerState
 from app.service import Service, ServiceDep
 from tacit.errors import FieldError, UnavailableError
+from tacit.fits import keys
 
 router = APIRouter(tags=["system"])
 
@@ -28,8 +29,9 @@ async def get_readyz(request: Request, service: ServiceDep) -> Any:
         *await _missing_store(service),
     ]
     workers = [] if missing else await service.live_workers()
-    if not missing and not workers:
-        missing.append(FieldError("/workers", "No worker lives; start one with `tacit worker`."))
+    device = service.settings.device
+    if not missing and keys.queue(device) not in {info.queue for info in workers}:
+        missing.append(FieldError("/workers", f"No worker for device {device} lives; start one with `tacit worker`."))
     if missing:
         detail = "Not ready: " + " ".join(error.detail for error in missing)
         return answer(request, TABLE[UnavailableError], detail, errors=missing, headers={"Retry-After": "1"})

@@ -62,3 +62,11 @@ def test_the_computing_process_stays_warm(service: Up) -> None:
     assert [worker["name"] for worker in service.client.get("/readyz").json()["workers"]] == [
         worker["name"] for worker in workers
     ]
+
+
+def test_a_model_of_the_users_own_is_fitted_beside_a_broken_one(service: Up) -> None:
+    fit = service.wait_ended(service.post({**_example(service, "my-rate"), **SHORT, "seed": 7})["id"])
+    assert (fit["status"], fit["model"]) == ("succeeded", "my-rate")
+    (broken,) = service.client.get("/readyz").json()["broken_models"]
+    assert broken["path"].endswith("broken.py")
+    assert "division by zero" in broken["detail"]

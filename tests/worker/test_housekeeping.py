@@ -11,6 +11,7 @@ from rq import Queue
 
 from tacit.fits import FitStore, Outcome, Status, keys, records, workers
 from tacit.fits.workers import WorkerInfo
+from tacit.settings import Settings
 from tests.fits.builders import accept
 from worker.housekeeping import Announcer, Reconciler, Repeating, bury_dead, register
 from worker.transport import forget, requeue, waiting
@@ -53,11 +54,20 @@ def test_other_devices_are_left_alone(reconciler: Reconciler, store: FitStore, q
     assert waiting(queue) == set()
 
 
+def test_a_damaged_fit_does_not_hide_the_others(
+    reconciler: Reconciler, store: FitStore, queue: Queue, settings: Settings
+) -> None:
+    damaged, lost = accept(store), accept(store)
+    (settings.data_dir / "store" / "fits" / damaged.id / "request.json").write_bytes(b"{")
+    reconciler.run_at_start({"dead"})
+    assert waiting(queue) == {lost.id}
+
+
 def test_a_lone_worker_finds_everything_at_start(reconciler: Reconciler, store: FitStore, queue: Queue) -> None:
     first, second = accept(store), accept(store)
     store.begin_attempt(store.fit(first.id), worker="unknown", device="cpu")
     reconciler.run_at_start(set())
-    assert queue.connection.lrange(queue.key, 0, -1) == [first.id.encode(), second.id.encode()]
+    assert queue.connection.lrange(queue.key, 0, -1) == sorted([first.id.encode(), second.id.encode()])
 
 
 def test_beside_others_a_worker_finds_at_start_what_the_dead_had(

@@ -64,9 +64,12 @@ class Running:
         return request.id
 
     def wait_running(self, fit_id: str, *, attempt: int = 1) -> None:
-        wait_for(lambda: len(self.store.fit(fit_id).attempts) >= attempt, what=f"attempt {attempt} of {fit_id}")
-        progress = keys.progress(fit_id)
-        wait_for(lambda: self.queue.connection.exists(progress), what=f"progress of {fit_id}")
+        def look() -> bool:
+            fit = self.store.fit(fit_id)
+            assert fit.outcome is None, fit
+            return len(fit.attempts) >= attempt and bool(self.queue.connection.exists(keys.progress(fit_id)))
+
+        wait_for(look, what=f"fit {fit_id} to make progress in attempt {attempt}")
 
     def wait_ended(self, fit_id: str) -> Fit:
         def look() -> Fit | None:
@@ -116,7 +119,7 @@ def test_fits_are_done_by_one_warm_child(running: Running, store: FitStore, conn
 
 
 def test_a_crash_of_the_child_costs_an_attempt(running: Running) -> None:
-    fit_id = running.submit(steps=4000)
+    fit_id = running.submit(steps=2500)
     running.wait_running(fit_id)
     running.kill_child(signal.SIGSEGV)
     fit = running.wait_ended(fit_id)
@@ -187,7 +190,7 @@ def test_a_changed_model_is_not_fitted(running: Running) -> None:
 
 
 def test_damaged_data_fail_the_fit_and_are_named(running: Running, settings: Settings) -> None:
-    first = running.submit(steps=4000)
+    first = running.submit(steps=2500)
     running.wait_running(first)
     second = running.submit(steps=200)
     path = settings.data_dir / "store" / "fits" / second / "data.safetensors"
