@@ -13,13 +13,16 @@ recorded by `tape`, conditioned and replayed by `make_value_setter`, scored by `
 >>> list(trace)
 ['z', 'x']
 
-There is a constructor for every public distribution of NumPyro, named alike.
+There is a constructor for every public distribution of NumPyro, named alike; `from_numpyro` makes a program of a
+NumPyro model.
 """
 
 from tacit.ppl import distributions
-from tacit.ppl.constructors import Deterministic, Implicit, from_distribution
+from tacit.ppl.constructors import Deterministic, from_distribution
 from tacit.ppl.distributions import *  # noqa: F403
+from tacit.ppl.implicit import Implicit
 from tacit.ppl.interception import get_next_interceptor, interceptable, interception
+from tacit.ppl.numpyro_adapter import from_numpyro
 from tacit.ppl.plates import plate
 from tacit.ppl.random_variable import Plate, RandomVariable, unwrap
 from tacit.ppl.randomness import seed
@@ -33,6 +36,7 @@ __all__ = [
     "RandomVariable",
     "ValueSetter",
     "from_distribution",
+    "from_numpyro",
     "get_next_interceptor",
     "interceptable",
     "interception",

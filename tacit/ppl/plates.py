@@ -1,6 +1,7 @@
 """Independent structure: along which axis variables are independent given what lies outside."""
 
 import contextlib
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,16 +40,25 @@ def plate(name: str, size: int, *, dim: int | None = None) -> Iterator[None]:
     >>> theta.shape, theta.plates
     ((8,), (Plate(name='J', size=8, dim=-1),))
     """
-    around = [i.plate for i in active_interceptors() if isinstance(i, _PlateInterceptor)]
+    around = active_plates()
     taken = {p.dim for p in around}
     if dim is None:
         dim = next(d for d in range(-1, -len(taken) - 2, -1) if d not in taken)
     if dim >= 0 or dim in taken or name in {p.name for p in around}:
         raise ProgramError(
             f"plate {name!r} at axis {dim}: the axis must be negative, and axis and name must differ from the plates "
-            f"around it, {around}."
+            f"around it, {list(around)}."
         )
+    try:
+        size = operator.index(size)
+    except TypeError as error:
+        raise ProgramError(f"plate {name!r} has size {size!r}; it needs a whole number known while tracing.") from error
     if size < 1:
         raise ProgramError(f"plate {name!r} has size {size}; it needs at least 1.")
-    with interception(_PlateInterceptor(Plate(name, int(size), dim))):
+    with interception(_PlateInterceptor(Plate(name, size, dim))):
         yield
+
+
+def active_plates() -> tuple[Plate, ...]:
+    """The plates of the current context, outermost first."""
+    return tuple(i.plate for i in active_interceptors() if isinstance(i, _PlateInterceptor))

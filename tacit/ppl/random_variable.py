@@ -1,8 +1,17 @@
 """Random variables: a value, the law it was drawn from, and a name.
 
 A random variable acts as the array of its value: arithmetic, comparison, indexing, `jnp` functions, `len`, iteration.
-`jax.lax` functions want arrays proper: give them `.value`. It is a pytree (value and law are its children), so it passes
-through `jit`, `vmap`, `grad`, `scan` and `jax.checkpoint`.
+`jax.lax` functions, and plain arrays indexed by it, want arrays proper: write `table[k.value]`.
+
+>>> from tacit.ppl import Normal
+>>> z = Normal(jnp.zeros(3), 1.0, name="z", value=jnp.arange(3.0))
+>>> print(2.0 * z + 1.0, z[-1], jnp.sum(z), z.mean())
+[1. 3. 5.] 2.0 3.0 1.0
+>>> z
+RandomVariable('z', Normal, shape=(3,), dtype=float32)
+
+It is a pytree (value, law and support are its children), so it passes through `jit`, `vmap`, `grad`, `scan` and
+`jax.checkpoint`.
 """
 
 import math
@@ -41,6 +50,31 @@ class Meta(NamedTuple):
     is_set: bool
 
 
+def _binary(function: Callable[[Any, Any], Any]) -> Callable[["RandomVariable", Any], Any]:
+    def method(self: "RandomVariable", other: Any) -> Any:
+        return function(jnp.asarray(self.value), unwrap(other)) if _is_operand(other) else NotImplemented
+
+    return method
+
+
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[["RandomVariable", Any], Any]:
+    def method(self: "RandomVariable", other: Any) -> Any:
+        return function(unwrap(other), jnp.asarray(self.value)) if _is_operand(other) else NotImplemented
+
+    return method
+
+
+def _unary(function: Callable[[Any], Any]) -> Callable[["RandomVariable"], Any]:
+    def method(self: "RandomVariable") -> Any:
+        return function(jnp.asarray(self.value))
+
+    return method
+
+
+def _is_operand(x: Any) -> bool:
+    return isinstance(x, (RandomVariable, jax.typing.ArrayLike))
+
+
 @jax.tree_util.register_pytree_node_class
 class RandomVariable:
     """A named value and the law it comes from. Made by the constructors of `tacit.ppl`, not by hand.
@@ -59,6 +93,7 @@ class RandomVariable:
 
     __slots__ = ("distribution", "meta", "support", "value")
     __hash__ = None  # type: ignore[assignment]  # arrays are compared element by element, so neither hashes
+    __array_priority__ = 1000  # NumPy arrays leave `array + rv` to us, which works while JAX traces
 
     def __init__(
         self,
@@ -158,22 +193,26 @@ class RandomVariable:
     def __iter__(self) -> Iterator[jax.Array]:
         return iter(jnp.asarray(self.value))
 
-    def __float__(self) -> float:
-        return float(self.value)
+    def __bool__(self) -> bool:
+        return bool(self._concrete())
 
     def __int__(self) -> int:
-        return int(self.value)
+        return int(self._concrete())
+
+    def __float__(self) -> float:
+        return float(self._concrete())
+
+    def __complex__(self) -> complex:
+        return complex(self._concrete())
 
     def __index__(self) -> int:
-        return operator.index(self.value)
+        return operator.index(self._concrete())
 
-    def __bool__(self) -> bool:
-        if isinstance(self.value, jax.core.Tracer):
-            raise ProgramError(
-                f"the program branches in Python on the value of {self.name!r}, which is not known while JAX traces it. "
-                "Use jnp.where(condition, a, b) or jax.lax.cond instead of `if`."
-            )
-        return bool(self.value)
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(jnp.asarray(self.value), ndigits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         law = type(self.distribution).__name__ if self.distribution is not None else self.kind
@@ -185,29 +224,34 @@ class RandomVariable:
             raise AttributeError(attribute)
         return getattr(jnp.asarray(self.value), attribute)
 
+    def _concrete(self) -> Any:
+        """The value, where Python needs a number."""
+        if isinstance(self.value, jax.core.Tracer):
+            raise ProgramError(
+                f"Python code of the program (`if`, float(), range, ...) needs the value of {self.name!r}, which is "
+                "not known while JAX traces it. Use jnp.where(condition, a, b) or jax.lax.cond instead of `if`."
+            )
+        return self.value
 
-def _binary(function: Callable[[Any, Any], Any], *, reflected: bool = False) -> Callable[[Any, Any], Any]:
-    def method(self: RandomVariable, other: Any) -> Any:
-        if not isinstance(other, (RandomVariable, jax.typing.ArrayLike)):
-            return NotImplemented
-        mine, theirs = jnp.asarray(self.value), unwrap(other)
-        return function(theirs, mine) if reflected else function(mine, theirs)
-
-    return method
-
-
-def _unary(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda self: function(jnp.asarray(self.value))
-
-
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"):
-    _function = getattr(operator, f"{_name}_" if _name in ("and", "or") else _name)
-    setattr(RandomVariable, f"__{_name}__", _binary(_function))
-    setattr(RandomVariable, f"__r{_name}__", _binary(_function, reflected=True))
-for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
-    setattr(RandomVariable, f"__{_name}__", _binary(getattr(operator, _name)))
-for _name in ("neg", "pos", "abs", "invert"):
-    setattr(RandomVariable, f"__{_name}__", _unary(getattr(operator, _name)))
+    __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
+    __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
+    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)  # type: ignore[assignment]
+    __add__, __radd__ = _binary(operator.add), _reflected(operator.add)
+    __sub__, __rsub__ = _binary(operator.sub), _reflected(operator.sub)
+    __mul__, __rmul__ = _binary(operator.mul), _reflected(operator.mul)
+    __truediv__, __rtruediv__ = _binary(operator.truediv), _reflected(operator.truediv)
+    __floordiv__, __rfloordiv__ = _binary(operator.floordiv), _reflected(operator.floordiv)
+    __mod__, __rmod__ = _binary(operator.mod), _reflected(operator.mod)
+    __divmod__, __rdivmod__ = _binary(divmod), _reflected(divmod)
+    __pow__, __rpow__ = _binary(operator.pow), _reflected(operator.pow)
+    __matmul__, __rmatmul__ = _binary(operator.matmul), _reflected(operator.matmul)
+    __and__, __rand__ = _binary(operator.and_), _reflected(operator.and_)
+    __or__, __ror__ = _binary(operator.or_), _reflected(operator.or_)
+    __xor__, __rxor__ = _binary(operator.xor), _reflected(operator.xor)
+    __lshift__, __rlshift__ = _binary(operator.lshift), _reflected(operator.lshift)
+    __rshift__, __rrshift__ = _binary(operator.rshift), _reflected(operator.rshift)
+    __neg__, __pos__, __abs__ = _unary(operator.neg), _unary(operator.pos), _unary(operator.abs)
+    __invert__ = _unary(operator.invert)
 
 
 def is_random_variable(x: Any) -> bool:

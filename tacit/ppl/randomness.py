@@ -30,7 +30,7 @@ def seed(key: jax.Array) -> Iterator[None]:
     >>> z.shape
     ()
     """
-    if not _is_key(key):
+    if not is_key(key):
         raise ProgramError(f"seed takes a PRNG key, as in seed(jax.random.key(0)); got {key!r}")
     sampled: collections.Counter[str] = collections.Counter()
 
@@ -50,7 +50,8 @@ def _key_for(key: jax.Array, name: str, occurrence: int) -> jax.Array:
     return jax.random.fold_in(key, occurrence) if occurrence else key
 
 
-def _is_key(key: Any) -> bool:
+def is_key(key: Any) -> bool:
+    """Whether `key` is one PRNG key, new style or raw."""
     if not isinstance(key, jax.Array):
         return False
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()

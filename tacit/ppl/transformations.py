@@ -1,8 +1,10 @@
 """Program transformations: `tape`, `make_value_setter`, `make_log_joint_fn`."""
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Any
 
@@ -52,13 +54,18 @@ def tape() -> Iterator[dict[str, RandomVariable]]:
         yield recorded
 
 
+_entered: ContextVar[tuple[AbstractContextManager[None], ...]] = ContextVar("tacit_entered_setters", default=())
+
+
 class ValueSetter:
-    """The interceptor `make_value_setter` returns; also a context manager that intercepts with itself."""
+    """The interceptor `make_value_setter` returns; also a context manager that intercepts with itself.
+
+    It changes nothing of its own, so one setter serves many blocks, threads and tasks at once.
+    """
 
     def __init__(self, values: Mapping[str, Any], *, strict: bool = True) -> None:
-        self.values = dict(values)
+        self.values = {name: value for name, value in values.items() if value is not None}
         self.strict = strict
-        self._blocks: list[AbstractContextManager[None]] = []
 
     def __call__(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("name") in self.values:
@@ -85,11 +92,13 @@ class ValueSetter:
     def __enter__(self) -> "ValueSetter":
         block = interception(self)
         block.__enter__()
-        self._blocks.append(block)
+        _entered.set((*_entered.get(), block))
         return self
 
-    def __exit__(self, *exc_info: Any) -> None:
-        self._blocks.pop().__exit__(*exc_info)
+    def __exit__(self, *exc_info: Any) -> bool | None:
+        *others, block = _entered.get()
+        _entered.set(tuple(others))
+        return block.__exit__(*exc_info)
 
 
 def make_value_setter(values: Mapping[str, Any] | None = None, /, **model_kwargs: Any) -> ValueSetter:
@@ -99,12 +108,12 @@ def make_value_setter(values: Mapping[str, Any] | None = None, /, **model_kwargs
 
     Args:
       values: `{name: value}`, for names that are not Python identifiers.
-      **model_kwargs: values by the variable's name; arrays or random variables.
+      **model_kwargs: values by the variable's name; arrays or random variables. None leaves the variable as it is.
 
     Returns:
       An interceptor: `with interception(make_value_setter(...)):`, or shorter `with make_value_setter(...):`.
       The block raises `UnknownVariableError` at its end where the program has no such variable;
-      `make_value_setter(...).lenient()` does not mind.
+      `make_value_setter(...).lenient()` does not mind. Where several setters have a value, the outermost wins.
 
     The model and variational program of the examples below:
 
@@ -167,33 +176,41 @@ class LogJoint:
 
     def __init__(self, model: Callable[..., Any]) -> None:
         self._model = model
-        self._inputs = inspect.signature(model).parameters
+        self._signature = inspect.signature(model)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> jax.Array:
-        return sum(self.terms(*args, **kwargs).values(), jnp.zeros(()))
+    def __call__(self, /, *args: Any, **kwargs: Any) -> jax.Array:
+        terms = self.terms(*args, **kwargs)
+        return functools.reduce(jnp.add, terms.values()) if terms else jnp.zeros(())
 
-    def terms(self, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def terms(self, /, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Log density of each random variable, summed over its elements, `{name: scalar}`."""
-        inputs = {k: v for k, v in kwargs.items() if k in self._inputs}
-        values = {k: v for k, v in kwargs.items() if k not in self._inputs}
+        names = self._input_names(args)
+        inputs = {k: v for k, v in kwargs.items() if k in names}
+        values = {k: v for k, v in kwargs.items() if k not in names}
         recorded: dict[str, RandomVariable] = {}
 
         def score(f: Callable[..., Any], *f_args: Any, **f_kwargs: Any) -> Any:
             name = f_kwargs.get("name")
             if name in inputs:
                 raise ProgramError(f"{name!r} is both an input of the program and a random variable: rename one.")
-            if f_kwargs.get("value") is None and name in values:
+            if values.get(name) is not None:
                 f_kwargs["value"] = values[name]
-            f_kwargs["key"] = None  # a log joint never samples
             rv = _with_value(f, f_args, f_kwargs, name)
-            refuse_duplicate(rv.name, recorded)
-            recorded[rv.name] = rv
+            if isinstance(rv, RandomVariable):
+                refuse_duplicate(rv.name, recorded)
+                recorded[rv.name] = rv
             return rv
 
         with interception(score):
             self._model(*args, **inputs)
-        _refuse_unknown([name for name in values if name not in recorded], recorded)
+        _refuse_unknown([name for name in values if name not in recorded], recorded, inputs=names)
         return {name: jnp.sum(rv.log_prob()) for name, rv in recorded.items() if rv.kind != "deterministic"}
+
+    def _input_names(self, args: tuple[Any, ...]) -> list[str]:
+        """The parameters of the program that keywords can still fill."""
+        taken = self._signature.bind_partial(*args).arguments
+        by_keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        return [k for k, p in self._signature.parameters.items() if p.kind in by_keyword and k not in taken]
 
 
 def make_log_joint_fn(model: Callable[..., Any]) -> LogJoint:
@@ -204,8 +221,9 @@ def make_log_joint_fn(model: Callable[..., Any]) -> LogJoint:
 
     Returns:
       A function of the program's inputs and of one keyword per random variable, returning the log joint density, a
-      scalar; variables that an interceptor in the program sets need no keyword. Its `.terms(...)` takes the same and
-      returns the terms per variable.
+      scalar. Variables that an interceptor in or around the program sets need no keyword; if they are given one, it
+      wins. Its `.terms(...)` takes the same and returns the terms per variable. A keyword is an input if the program
+      has a parameter of that name that no positional argument fills, else a variable.
 
     Raises (when called):
       MissingValueError: a variable has no value.
@@ -224,13 +242,18 @@ def make_log_joint_fn(model: Callable[..., Any]) -> LogJoint:
     return LogJoint(model)
 
 
-def _with_value(f: Callable[..., Any], args: Any, kwargs: Any, name: Any) -> RandomVariable:
+def _with_value(f: Callable[..., Any], args: Any, kwargs: Any, name: Any) -> Any:
+    """The random variable, which must not have been sampled: a log joint is a function of its arguments."""
+    missing = MissingValueError(
+        f"the log joint needs a value for {name!r}: pass {name}=..., or set it inside the program."
+    )
     try:
-        return interceptable(f)(*args, **kwargs)
+        rv = interceptable(f)(*args, **kwargs)
     except MissingKeyError:
-        raise MissingValueError(
-            f"the log joint needs a value for {name!r}: pass {name}=..., or set it inside the program."
-        ) from None
+        raise missing from None
+    if isinstance(rv, RandomVariable) and rv.kind != "deterministic" and not rv.is_set:
+        raise missing
+    return rv
 
 
 def refuse_duplicate(name: str, recorded: Mapping[str, Any]) -> None:
@@ -239,12 +262,14 @@ def refuse_duplicate(name: str, recorded: Mapping[str, Any]) -> None:
         raise DuplicateNameError(f"two random variables of one run are named {name!r}: names must be unique.")
 
 
-def _refuse_unknown(unknown: list[str], known: Mapping[str, Any]) -> None:
+def _refuse_unknown(unknown: list[str], known: Mapping[str, Any], *, inputs: list[str] | None = None) -> None:
     if not unknown:
         return
-    near = get_close_matches(unknown[0], known, n=1)
+    candidates = [*known, *(inputs or ())]
+    near = get_close_matches(unknown[0], candidates, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    others = f", and the inputs {', '.join(map(repr, inputs))}" if inputs else ""
     raise UnknownVariableError(
         f"the program has no random variable {', '.join(map(repr, unknown))}; it has "
-        f"{', '.join(map(repr, known)) or 'none'}.{hint}"
+        f"{', '.join(map(repr, known)) or 'none'}{others}.{hint}"
     )

@@ -1,0 +1,82 @@
+"""Values given to random variables: made arrays, and checked against what a draw would be."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.distributions import constraints
+
+from tacit.errors import InvalidValueError
+from tacit.ppl.random_variable import unwrap
+
+# Each kind can be read as any later one without loss: False as 0, 0 as 0.0.
+_KINDS = {jnp.bool_: "booleans", jnp.integer: "integers", jnp.floating: "real numbers", jnp.complexfloating: "numbers"}
+
+
+def as_value(value: Any, *, shape: tuple[int, ...], dtype: Any, name: str) -> jax.Array:
+    """`value` as an array of `shape` whose elements are of the kind of `dtype`; its own width is kept.
+
+    Args:
+      value: array-like, or a random variable.
+      shape, dtype: those of a draw.
+      name: of the variable, for the error.
+
+    Raises:
+      InvalidValueError: no array, another shape, or elements that `dtype` cannot hold (0.5 for an integer).
+    """
+    value = unwrap(value)
+    if not isinstance(value, jax.Array):
+        value = _read(value, name)
+    if value.shape != shape:
+        raise InvalidValueError(f"{name!r} was given a value of shape {value.shape}; expected {shape}.")
+    given, expected = _rank(value.dtype), _rank(dtype)
+    if given is None or given > expected:
+        kind = list(_KINDS.values())[expected]
+        raise InvalidValueError(f"{name!r} was given a value of dtype {value.dtype}; expected {kind}.")
+    return jnp.asarray(value if given == expected else value.astype(dtype))
+
+
+def check_support(value: jax.Array, support: Any, name: str, *, counted: Any = True) -> None:
+    """Raises if a concrete `value` lies outside `support`; what JAX is tracing cannot be looked at and passes.
+
+    Args:
+      support: a NumPyro constraint; None checks nothing.
+      counted: boolean, of the value's batch shape; what a mask leaves out may be anything.
+
+    Raises:
+      InvalidValueError: naming the first offending element.
+    """
+    if isinstance(value, jax.core.Tracer) or support is None or constraints.is_dependent(support):
+        return
+    concrete = np.asarray(value)
+    with jax.ensure_compile_time_eval(), np.errstate(all="ignore"):
+        inside = support(concrete)
+        if counted is not True:
+            inside = inside | ~counted
+    if isinstance(inside, jax.core.Tracer) or np.all(inside):
+        return
+    index = tuple(int(i) for i in np.argwhere(~np.asarray(inside))[0])
+    where = f" at index {index}" if index else ""
+    raise InvalidValueError(f"{name!r} was given {concrete[index]}{where}; expected a value in {support}.")
+
+
+def _read(value: Any, name: str) -> jax.Array:
+    try:
+        array = jnp.asarray(value) if _holds_jax(value) else np.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidValueError(f"{name!r} was given {value!r}, which cannot be read as an array: {error}") from error
+    if _rank(array.dtype) is None:
+        raise InvalidValueError(f"{name!r} was given {value!r}, which cannot be read as an array of numbers.")
+    narrow = jax.dtypes.canonicalize_dtype(array.dtype)
+    if isinstance(array, np.ndarray) and jnp.issubdtype(narrow, jnp.integer) and (array != array.astype(narrow)).any():
+        raise InvalidValueError(f"{name!r} was given an integer that does not fit {narrow}: see JAX's jax_enable_x64.")
+    return jnp.asarray(array)
+
+
+def _holds_jax(value: Any) -> bool:
+    return any(hasattr(leaf, "__jax_array__") or isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(value))
+
+
+def _rank(dtype: Any) -> int | None:
+    return next((rank for rank, kind in enumerate(_KINDS) if jnp.issubdtype(dtype, kind)), None)
