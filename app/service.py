@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -24,8 +24,15 @@ _log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-_STORE_THREADS = 16
-_COMPUTE_THREADS = 2
+_BLOCKING_THREADS = 16
+_COMPUTING_THREADS = 2
+
+
+class Underway(NamedTuple):
+    """What Redis knows of an unfinished fit: its progress, and how many wait before it."""
+
+    progress: ProgressRecord | None
+    queue_position: int | None
 
 
 @dataclass(frozen=True)
@@ -37,15 +44,15 @@ class Service:
     registry: Registry
     redis: redis.asyncio.Redis
     queue: Queue
-    _storing: anyio.CapacityLimiter
+    _blocking: anyio.CapacityLimiter
     _computing: anyio.CapacityLimiter
 
-    async def stored(self, function: Callable[..., Answer], *args: object) -> Answer:
-        """Call what reads or writes the store, or Redis by RQ."""
-        return await anyio.to_thread.run_sync(lambda: function(*args), limiter=self._storing)
+    async def blocking(self, function: Callable[..., Answer], *args: object) -> Answer:
+        """Call what takes a moment: the store, RQ, the checking of data."""
+        return await anyio.to_thread.run_sync(lambda: function(*args), limiter=self._blocking)
 
     async def computed(self, function: Callable[..., Answer], *args: object) -> Answer:
-        """Call what computes: JAX, or arrays of any size."""
+        """Call what may take seconds: JAX, draws by the thousand. Few run at a time, and keep nothing else waiting."""
         return await anyio.to_thread.run_sync(lambda: function(*args), limiter=self._computing)
 
     async def finished(self, fit_id: str) -> Fit:
@@ -56,7 +63,7 @@ class Service:
             NotFinishedError: It has no results yet.
             NoResultError: It will never have any.
         """
-        fit = await self.stored(self.store.fit, fit_id)
+        fit = await self.blocking(self.store.fit, fit_id)
         if not fit.status.final:
             raise NotFinishedError(f"Fit {fit_id} is {fit.status}; ask again when it has succeeded.")
         if fit.status is not Status.SUCCEEDED:
@@ -78,25 +85,21 @@ class Service:
         except redis.RedisError as error:
             raise UnavailableError("The workers cannot be asked: Redis does not answer.") from error
 
-    async def progress(self, fit_id: str) -> ProgressRecord | None:
-        """Progress of a running fit; None when there is none, or Redis is away."""
+    async def underway(self, request: FitRequest) -> Underway:
+        """How far an unfinished fit is; nothing is known when Redis is away."""
         try:
-            return progress.decode(await self.redis.hgetall(keys.progress(fit_id)))
+            async with self.redis.pipeline(transaction=False) as pipeline:
+                pipeline.hgetall(keys.progress(request.id))
+                pipeline.lpos(keys.queue_list(request.device), request.id)
+                values, position = await pipeline.execute()
         except redis.RedisError:
-            return None
-
-    async def queue_position(self, request: FitRequest) -> int | None:
-        """How many fits are before this one in the queue; None when it is not in it, or Redis is away."""
-        try:
-            position = await self.redis.lpos(keys.queue_list(request.device), request.id)
-        except redis.RedisError:
-            return None
-        return position if isinstance(position, int) else None
+            return Underway(None, None)
+        return Underway(progress.decode(values), position)
 
     async def enqueue(self, request: FitRequest) -> None:
         """Queue a stored fit. It was accepted: when Redis went away just now, a worker finds it in the store later."""
         try:
-            await self.stored(self._enqueue, request)
+            await self.blocking(self._enqueue, request)
         except redis.RedisError as error:
             _log.warning("fit %s is stored but could not be queued: %s", request.id, error)
 
@@ -116,8 +119,8 @@ def open_service(settings: Settings, *, store: FitStore, registry: Registry, red
         registry=registry,
         redis=connections.quick_async(redis_url),
         queue=Queue(keys.queue(settings.device), connection=connection, serializer=JSONSerializer),
-        _storing=anyio.CapacityLimiter(_STORE_THREADS),
-        _computing=anyio.CapacityLimiter(_COMPUTE_THREADS),
+        _blocking=anyio.CapacityLimiter(_BLOCKING_THREADS),
+        _computing=anyio.CapacityLimiter(_COMPUTING_THREADS),
     )
 
 

@@ -15,6 +15,7 @@ from tacit.fits import FitFailure
 
 TIMEOUT = "timeout"
 WORKER_DIED = "worker_died"
+JOB_BROKEN = "job_broken"
 WORKER_LOST = "worker_lost"
 INTERRUPTED = "interrupted"
 STORE_UNAVAILABLE = "store_unavailable"

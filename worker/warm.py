@@ -239,7 +239,7 @@ class WarmWorker(Worker):
             return
         if ending is Ending.BROKEN:
             # RQ has it as failed; the reconciler queues it again in a while.
-            self._note(job.id, attempt, failures.WORKER_DIED, "The job broke down; the worker's log says more.")
+            self._note(job.id, attempt, failures.JOB_BROKEN, "The job broke down; the worker's log says more.")
             return
         how = self._end_child()
         _log.warning("job %s: %s: %s", job.id, ending.value, how)

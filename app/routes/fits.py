@@ -12,7 +12,7 @@ from app.schemas import MAX_SEED, FitBody, FitCreate, Links
 from app.service import Service, ServiceDep
 from model_registry import Model
 from tacit.errors import FieldError, InvalidInputError, NotFoundError, StoreError, UnavailableError
-from tacit.fits import Fit, FitRequest, Status, fingerprint, new_fit_id, records
+from tacit.fits import Fit, FitRequest, fingerprint, new_fit_id, records
 from tacit.fits.store import encode_data
 from tacit.inference import InferenceOptions
 from tacit.settings import Settings
@@ -39,10 +39,10 @@ _RETRY_AFTER_S = 1
 async def create_fit(body: FitCreate, service: ServiceDep, response: Response) -> FitBody:
     """Ask for a fit. It is checked completely and stored before it is accepted; what is accepted will run."""
     model = service.registry.get(body.model)
-    request, data = await service.computed(_resolve, body, model, service.settings)
+    request, data = await service.blocking(_resolve, body, model, service.settings)
     # Refused now, the client may try again; stored and then refused, it would run twice.
     await service.check_redis()
-    await service.stored(service.store.accept, request, data)
+    await service.blocking(service.store.accept, request, data)
     await service.enqueue(request)
     response.headers["Location"] = f"/v1/fits/{request.id}"
     response.headers["Retry-After"] = str(_RETRY_AFTER_S)
@@ -52,7 +52,7 @@ async def create_fit(body: FitCreate, service: ServiceDep, response: Response) -
 @router.get("/{fit_id}", response_model=FitBody, responses=problems(NotFoundError, StoreError, UnavailableError))
 async def get_fit(fit_id: str, service: ServiceDep) -> FitBody:
     """Where a fit stands."""
-    return await _body(service, await service.stored(service.store.fit, fit_id))
+    return await _body(service, await service.blocking(service.store.fit, fit_id))
 
 
 def _resolve(body: FitCreate, model: Model, settings: Settings) -> tuple[FitRequest, bytes]:
@@ -114,11 +114,10 @@ def _options(body: FitCreate, model: Model) -> dict[str, object]:
 
 
 async def _body(service: Service, fit: Fit) -> FitBody:
-    progress, position = (fit.outcome.progress if fit.outcome else None), None
-    if fit.status is Status.RUNNING:
-        progress = await service.progress(fit.request.id)
-    if not fit.status.final:
-        position = await service.queue_position(fit.request)
+    if fit.outcome is None:
+        progress, position = await service.underway(fit.request)
+    else:
+        progress, position = fit.outcome.progress, None
     latest = fit.attempts[-1] if fit.attempts else None
     ends = [f"Attempt {end.number} ended early: {end.message}" for end in fit.ends]
     request = fit.request

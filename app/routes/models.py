@@ -23,4 +23,4 @@ async def list_models(service: ServiceDep) -> dict[str, Any]:
 async def get_model(reference: str, service: ServiceDep) -> dict[str, Any]:
     """All about one model, by `name` or `name@version`."""
     model = service.registry.get(reference)
-    return await service.computed(model.describe)
+    return await service.blocking(model.describe)

@@ -30,7 +30,7 @@ _QUERYING = (*_READING, RequestValidationError, InvalidInputError)
 async def get_summary(fit_id: str, service: ServiceDep) -> dict[str, Any]:
     """Mean, sd and quantiles of each variable."""
     fit = await service.finished(fit_id)
-    return await service.stored(draws.summary_body, service.store, fit)
+    return await service.blocking(draws.summary_body, service.store, fit)
 
 
 @router.get("/posterior", response_model=Draws, responses=problems(*_QUERYING))

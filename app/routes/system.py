@@ -61,7 +61,7 @@ async def _missing_redis(service: Service) -> list[FieldError]:
 
 async def _missing_store(service: Service) -> list[FieldError]:
     try:
-        await service.stored(service.store.check)
+        await service.blocking(service.store.check)
     except UnavailableError as error:
         return [FieldError("/store", str(error))]
     return []

@@ -7,13 +7,15 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
 _QUICK_TIMEOUT_S = 2.0
-_OUTAGES = [redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError]
+_OUTAGES = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError)
+# A connection that broke while it lay idle is worth a second try; a server that does not answer is not.
+_BROKEN = (redis.ConnectionError,)
 
 
 def patient(url: str) -> redis.Redis:
     """For the worker: every command waits minutes for the server to come back, so that an outage ends nothing."""
     backoff = ExponentialWithJitterBackoff(base=0.05, cap=2.0)
-    return redis.Redis.from_url(url, retry=Retry(backoff, retries=120), retry_on_error=_OUTAGES)
+    return redis.Redis.from_url(url, retry=Retry(backoff, retries=120, supported_errors=_OUTAGES))
 
 
 def quick(url: str) -> redis.Redis:
@@ -22,8 +24,7 @@ def quick(url: str) -> redis.Redis:
         url,
         socket_timeout=_QUICK_TIMEOUT_S,
         socket_connect_timeout=_QUICK_TIMEOUT_S,
-        retry=Retry(NoBackoff(), retries=1),
-        retry_on_error=_OUTAGES,
+        retry=Retry(NoBackoff(), retries=1, supported_errors=_BROKEN),
     )
 
 
@@ -33,6 +34,5 @@ def quick_async(url: str) -> redis.asyncio.Redis:
         url,
         socket_timeout=_QUICK_TIMEOUT_S,
         socket_connect_timeout=_QUICK_TIMEOUT_S,
-        retry=AsyncRetry(NoBackoff(), retries=1),
-        retry_on_error=_OUTAGES,
+        retry=AsyncRetry(NoBackoff(), retries=1, supported_errors=_BROKEN),
     )
