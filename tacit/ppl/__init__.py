@@ -46,5 +46,5 @@ __all__ = [
     "seed",
     "tape",
     "unwrap",
-    *distributions.__all__,
 ]
+__all__ += distributions.__all__

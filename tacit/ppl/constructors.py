@@ -22,7 +22,7 @@ from tacit.errors import InvalidValueError, MissingKeyError, ProgramError
 from tacit.ppl.interception import interceptable
 from tacit.ppl.random_variable import Meta, Plate, RandomVariable, is_random_variable, unwrap
 from tacit.ppl.randomness import is_key
-from tacit.ppl.values import as_value, check_support
+from tacit.ppl.values import as_value
 
 KEYWORDS = ("name", "sample_shape", "value", "key", "plates")
 
@@ -62,8 +62,8 @@ def from_distribution(
         result = _sample(distribution, required_key(key, name), sample_shape, name)
     else:
         dtype = jnp.result_type(int if _is_discrete(distribution) else float)
-        result = as_value(value, shape=distribution.shape(sample_shape), dtype=dtype, name=name)
-        check_support(result, support, name, counted=_mask(distribution))
+        shape, counted = distribution.shape(sample_shape), _mask(distribution)
+        result = as_value(value, shape=shape, dtype=dtype, name=name, support=support, counted=counted)
     meta = Meta(name, "sample", sample_shape, distribution.event_dim, plates, is_set=value is not None)
     return RandomVariable(result, distribution=distribution, support=support, meta=meta)
 
@@ -204,7 +204,7 @@ def _broadcast(distribution: dist.Distribution, plates: tuple[Plate, ...], name:
 def _sample(distribution: dist.Distribution, key: jax.Array, sample_shape: tuple[int, ...], name: str) -> jax.Array:
     """A draw, of the dtype and shape that a value of the law has."""
     try:
-        draw = distribution.sample(key, sample_shape)
+        draw = jnp.asarray(distribution.sample(key, sample_shape))
     except NotImplementedError as error:
         law = type(distribution).__name__
         raise ProgramError(f"{name!r} follows {law}, which cannot be sampled: set its value.") from error

@@ -18,9 +18,12 @@ from tacit.ppl.constructors import make_constructor
 
 
 @functools.wraps(_numpyro.HurdleNegativeBinomial2)
-def _hurdle_negative_binomial(mean: Any, concentration: Any, **parameters: Any) -> _numpyro.Distribution:
-    # NumPyro's own class cannot be rebuilt from its leaves, so it cannot leave a jitted function. The same law can.
-    return _numpyro.HurdleDistribution(_numpyro.NegativeBinomial2(mean, concentration), **parameters)
+def _hurdle_negative_binomial(
+    gate: Any, mean: Any, concentration: Any, *, validate_args: bool | None = None
+) -> _numpyro.Distribution:
+    # The base law that NumPyro uses here cannot be rebuilt from its leaves, so it cannot leave a jitted function.
+    base = _numpyro.NegativeBinomial2(mean, concentration, validate_args=validate_args)
+    return _numpyro.HurdleProbs(base, gate, validate_args=validate_args)
 
 
 _NOT_LAWS = {"Distribution"}  # the base class: give an instance to `from_distribution`

@@ -12,7 +12,7 @@ from tacit.errors import InvalidValueError
 from tacit.ppl.constructors import required_key, required_name, required_shape
 from tacit.ppl.interception import interceptable, isolation
 from tacit.ppl.random_variable import Meta, Plate, RandomVariable, is_random_variable, unwrap
-from tacit.ppl.values import as_value, check_support
+from tacit.ppl.values import as_value
 
 
 @interceptable
@@ -57,8 +57,8 @@ def Implicit(
         result = draw(required_key(key, name))
     else:
         expected = jax.eval_shape(draw, jax.eval_shape(lambda: jax.random.key(0)))
-        result = as_value(value, shape=expected.shape, dtype=expected.dtype, name=name).astype(expected.dtype)
-        check_support(result, support, name)
+        result = as_value(value, shape=expected.shape, dtype=expected.dtype, name=name, support=support)
+        result = result.astype(expected.dtype)
     meta = Meta(name, "implicit", sample_shape, event_dim, plates, is_set=value is not None)
     return RandomVariable(result, distribution=None, support=support, meta=meta)
 

@@ -130,9 +130,8 @@ def _deterministic(msg: dict[str, Any]) -> None:
 
 def _param(msg: dict[str, Any]) -> None:
     initial = msg["value"] if msg["value"] is not None else msg["fn"](*msg["args"], **msg["kwargs"])
-    rv = Deterministic(_array(initial, msg), name=msg["name"])
-    check_support(rv.value, msg["kwargs"].get("constraint"), msg["name"])
-    _take(rv, msg)
+    _take(Deterministic(_array(initial, msg), name=msg["name"]), msg)
+    check_support(msg["value"], msg["kwargs"].get("constraint"), msg["name"])
 
 
 def _plate(msg: dict[str, Any]) -> None:

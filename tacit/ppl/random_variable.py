@@ -50,21 +50,21 @@ class Meta(NamedTuple):
     is_set: bool
 
 
-def _binary(function: Callable[[Any, Any], Any]) -> Callable[["RandomVariable", Any], Any]:
+def _binary(function: Callable[[Any, Any], Any]) -> Callable[["RandomVariable", Any], jax.Array]:
     def method(self: "RandomVariable", other: Any) -> Any:
         return function(jnp.asarray(self.value), unwrap(other)) if _is_operand(other) else NotImplemented
 
     return method
 
 
-def _reflected(function: Callable[[Any, Any], Any]) -> Callable[["RandomVariable", Any], Any]:
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[["RandomVariable", Any], jax.Array]:
     def method(self: "RandomVariable", other: Any) -> Any:
         return function(unwrap(other), jnp.asarray(self.value)) if _is_operand(other) else NotImplemented
 
     return method
 
 
-def _unary(function: Callable[[Any], Any]) -> Callable[["RandomVariable"], Any]:
+def _unary(function: Callable[[Any], Any]) -> Callable[["RandomVariable"], jax.Array]:
     def method(self: "RandomVariable") -> Any:
         return function(jnp.asarray(self.value))
 

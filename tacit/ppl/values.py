@@ -14,16 +14,20 @@ from tacit.ppl.random_variable import unwrap
 _KINDS = {jnp.bool_: "booleans", jnp.integer: "integers", jnp.floating: "real numbers", jnp.complexfloating: "numbers"}
 
 
-def as_value(value: Any, *, shape: tuple[int, ...], dtype: Any, name: str) -> jax.Array:
+def as_value(
+    value: Any, *, shape: tuple[int, ...], dtype: Any, name: str, support: Any = None, counted: Any = True
+) -> jax.Array:
     """`value` as an array of `shape` whose elements are of the kind of `dtype`; its own width is kept.
 
     Args:
       value: array-like, or a random variable.
       shape, dtype: those of a draw.
       name: of the variable, for the error.
+      support, counted: see `check_support`.
 
     Raises:
-      InvalidValueError: no array, another shape, or elements that `dtype` cannot hold (0.5 for an integer).
+      InvalidValueError: no array, another shape, elements that `dtype` cannot hold (0.5 for an integer), or one outside
+        the support.
     """
     value = unwrap(value)
     if not isinstance(value, jax.Array):
@@ -34,11 +38,13 @@ def as_value(value: Any, *, shape: tuple[int, ...], dtype: Any, name: str) -> ja
     if given is None or given > expected:
         kind = list(_KINDS.values())[expected]
         raise InvalidValueError(f"{name!r} was given a value of dtype {value.dtype}; expected {kind}.")
+    # Before it becomes a JAX array: inside jit even a constant would then be a tracer.
+    check_support(value, support, name, counted=counted)
     return jnp.asarray(value if given == expected else value.astype(dtype))
 
 
-def check_support(value: jax.Array, support: Any, name: str, *, counted: Any = True) -> None:
-    """Raises if a concrete `value` lies outside `support`; what JAX is tracing cannot be looked at and passes.
+def check_support(value: jax.Array | np.ndarray, support: Any, name: str, *, counted: Any = True) -> None:
+    """Raises if a concrete `value` lies outside a concrete `support`; what JAX is tracing passes.
 
     Args:
       support: a NumPyro constraint; None checks nothing.
@@ -47,21 +53,21 @@ def check_support(value: jax.Array, support: Any, name: str, *, counted: Any = T
     Raises:
       InvalidValueError: naming the first offending element.
     """
-    if isinstance(value, jax.core.Tracer) or support is None or constraints.is_dependent(support):
+    if support is None or constraints.is_dependent(support) or _is_traced((value, support, counted)):
         return
     concrete = np.asarray(value)
     with jax.ensure_compile_time_eval(), np.errstate(all="ignore"):
         inside = support(concrete)
         if counted is not True:
             inside = inside | ~counted
-    if isinstance(inside, jax.core.Tracer) or np.all(inside):
+    if np.all(inside):
         return
     index = tuple(int(i) for i in np.argwhere(~np.asarray(inside))[0])
     where = f" at index {index}" if index else ""
     raise InvalidValueError(f"{name!r} was given {concrete[index]}{where}; expected a value in {support}.")
 
 
-def _read(value: Any, name: str) -> jax.Array:
+def _read(value: Any, name: str) -> jax.Array | np.ndarray:
     try:
         array = jnp.asarray(value) if _holds_jax(value) else np.asarray(value)
     except (TypeError, ValueError, OverflowError) as error:
@@ -71,7 +77,11 @@ def _read(value: Any, name: str) -> jax.Array:
     narrow = jax.dtypes.canonicalize_dtype(array.dtype)
     if isinstance(array, np.ndarray) and jnp.issubdtype(narrow, jnp.integer) and (array != array.astype(narrow)).any():
         raise InvalidValueError(f"{name!r} was given an integer that does not fit {narrow}: see JAX's jax_enable_x64.")
-    return jnp.asarray(array)
+    return array
+
+
+def _is_traced(tree: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def _holds_jax(value: Any) -> bool:
