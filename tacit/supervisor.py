@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx
 
@@ -30,10 +30,11 @@ _log = logging.getLogger(__name__)
 _LOOK_S = 0.1
 _READY_TIMEOUT_S = 60.0
 _STOP_GRACE_S = 5.0
-# A child may die this often within this time; each new start waits twice as long as the one before.
-_DEATHS = 5
-_WITHIN_S = 120.0
-_FIRST_WAIT_S = 0.5
+# A child that died young this often in a row will not live; each new start waits twice as long as the one before.
+_YOUNG_DEATHS = 10
+_YOUNG_S = 10.0
+_FIRST_WAIT_S = 0.25
+_LONGEST_WAIT_S = 5.0
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Child:
     name: str
     start: Callable[[], "subprocess.Popen[bytes]"]
     process: "subprocess.Popen[bytes] | None" = None
-    deaths: list[float] = field(default_factory=list)
+    young_deaths: int = 0
     start_at: float = 0.0
 
     def tend(self, *, forgiving: bool) -> None:
@@ -58,14 +59,18 @@ class Child:
         moment = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             how = processes.ending(self.process.returncode)
+            if self.process.returncode == -signal.SIGKILL or moment - self.start_at > _YOUNG_S:
+                self.young_deaths = 0  # killed from outside, or it can live: no sign that it never will
+            else:
+                self.young_deaths += 1
             self.process = None
-            self.deaths = [death for death in self.deaths if moment - death < _WITHIN_S] + [moment]
-            if not forgiving or len(self.deaths) >= _DEATHS:
+            if not forgiving or self.young_deaths >= _YOUNG_DEATHS:
                 raise UnavailableError(f"The {self.name} ended ({how}); its messages are above.")
-            wait = _FIRST_WAIT_S * 2 ** (len(self.deaths) - 1)
+            wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**self.young_deaths)
             _log.warning("the %s ended (%s); starting it again in %.1f s", self.name, how, wait)
             self.start_at = moment + wait
         if self.process is None and moment >= self.start_at:
+            self.start_at = moment
             self.process = self.start()
 
     def stop(self, *, grace_s: float) -> None:

@@ -237,6 +237,10 @@ class WarmWorker(Worker):
         """Record what has to be recorded about an attempt that the child did not bring to its end."""
         if ending is Ending.DONE:
             return
+        if ending is Ending.BROKEN and self._store.fit(job.id).outcome is not None:
+            # Only RQ's bookkeeping broke, as it does when Redis was wiped under the job.
+            self._drop(job, queue)
+            return
         if ending is Ending.BROKEN:
             # RQ has it as failed; the reconciler queues it again in a while.
             self._note(job.id, attempt, failures.JOB_BROKEN, "The job broke down; the worker's log says more.")
