@@ -7,6 +7,8 @@ quadratic in eps, so the head is nearly exact there and the network only bends i
 S + S x M tower passes and one matrix product.
 """
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -15,25 +17,30 @@ CLIP = 10.0
 
 
 class DataTower(eqx.Module):
-    """phi: features (..., D) to (..., F). Products of features are offered to a linear map beside the network, because
-    sufficient statistics of common models are products of data and covariates."""
+    """phi: features (..., D) to (..., F), linear in the features, products of them, and a network of both.
+
+    Products are offered beside the network because sufficient statistics of common models are products of data and
+    covariates.
+    """
 
     left: eqx.nn.Linear
     right: eqx.nn.Linear
-    linear: eqx.nn.Linear
     network: eqx.nn.MLP
+    head: eqx.nn.Linear
 
     def __init__(self, in_size: int, out_size: int, width: int, *, key: jax.Array) -> None:
         keys = jax.random.split(key, 4)
         products = min(64, in_size * (in_size + 1) // 2 + 1)
         self.left = eqx.nn.Linear(in_size, products, key=keys[0])
         self.right = eqx.nn.Linear(in_size, products, key=keys[1])
-        self.linear = eqx.nn.Linear(in_size + products, out_size, key=keys[2])
-        self.network = eqx.nn.MLP(in_size + products, out_size, width, 2, jax.nn.silu, key=keys[3])
+        self.network = eqx.nn.MLP(
+            in_size + products, width, width, 1, jax.nn.silu, final_activation=jax.nn.silu, key=keys[2]
+        )
+        self.head = eqx.nn.Linear(in_size + products + width, out_size, key=keys[3])
 
     def __call__(self, x: jax.Array) -> jax.Array:
         h = jnp.concatenate([x, self.left(x) * self.right(x)])
-        return self.linear(h) + self.network(h)
+        return self.head(jnp.concatenate([h, self.network(h)]))
 
 
 class LatentTower(eqx.Module):
@@ -70,7 +77,7 @@ class Critic(eqx.Module):
 
     @property
     def scale(self) -> jax.Array:
-        d, total = self.num_latents, self.data.linear.out_features
+        d, total = self.num_latents, self.data.head.out_features
         quadratic = (jnp.arange(total) >= d) & (jnp.arange(total) < d + d * (d + 1) // 2)
         return jnp.where(quadratic, 1.0 / self.num_points, self.num_points**-0.5) * total**-0.5
 
@@ -85,6 +92,6 @@ def psi(critic: Critic, eps: jax.Array) -> jax.Array:
     return _batched(critic.latent, eps) * critic.scale
 
 
-def _batched(tower: eqx.Module, x: jax.Array) -> jax.Array:
+def _batched(tower: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
     flat = jax.vmap(tower)(x.reshape(-1, x.shape[-1]))
     return flat.reshape(*x.shape[:-1], flat.shape[-1])

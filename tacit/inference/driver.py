@@ -127,7 +127,7 @@ def _setup(problem: Problem, options: InferenceOptions) -> tuple[Setup, Rates]:
         contrast=options.contrast,
         ratio_loss=options.resolved_ratio_loss,
         latent_samples=options.latent_samples,
-        points=min(options.points, structure.num_points),
+        points=options.resolved_points(structure.num_points),
         disc_updates=options.disc_updates,
         gen_updates=options.gen_updates,
         gen_samples=options.gen_samples,

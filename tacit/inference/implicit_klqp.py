@@ -12,12 +12,19 @@ r = log p(x | z, beta) + a function of x; the densities of the latents' priors e
 is the original: simulated (x, z) are told from observed x with z ~ q, and r = log p(x, z | beta) - log q(x, z | beta).
 
 The posterior narrows as 1 / sqrt(N), and r must resolve it. So r sees the latents whitened by a *frame*, an earlier q;
-simulations are made at latents drawn from the frame, widened. q moves within a trust region of the frame; the frame
-follows in jumps at first, then rests, so that r converges on a problem that stands still.
+simulations are made at latents drawn from the frame, widened. q moves within a trust region of the frame. A fit has
+three phases: *travel*, while the frame follows q in jumps; *learn*, while it rests and r converges on a problem that
+stands still; *calibrate*, while r rests too and what is left of its error is measured and removed, as follows.
+
+Summed over N points, a small error of r in the mean drowns the signal. But a true log likelihood obeys Bartlett's first
+identity, E[ d log p(x | eps) / d eps ] = 0 over x ~ p(x | eps), at every eps. So simulations at eps near q tell the
+slope of r's error, regressed on eps: slope(eps) = c + C eps; r is corrected by -(c eps + eps' C eps / 2), all N points
+together. This takes no training, only simulations.
 
 An algorithm here is `init`, `step`, `sample` over a state that is one pytree; `driver` owns the loop.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -43,8 +50,17 @@ TRUST_LOC = 1.0
 TRUST_LOG_SCALE = 0.5
 # A natural-gradient step is clipped to this many standard deviations (a third of it for scales).
 MAX_STEP = 0.3
+# The share of steps after which r rests and is calibrated, at latents drawn from q widened by CALIBRATION_WIDTH.
+CALIBRATE = 0.75
+CALIBRATION_WIDTH = 1.3
+# Calibrating simulates so many times the points of a training step: nothing is differentiated.
+EXTRA_POINTS = 4
 # The share of steps, at the end, over which q is averaged.
-AVERAGED = 0.3
+AVERAGED = 0.1
+# Every so many steps r's running average is taken over for Gen, and the data's features are summed anew.
+SNAPSHOT = 25
+# Scales are read off simulations of at most so many points.
+SCALE_POINTS = 256
 
 
 class Setup(NamedTuple):
@@ -83,6 +99,15 @@ class Data(NamedTuple):
     latent_spread: Latents
 
 
+class Calibration(NamedTuple):
+    """Running sums for the regression of r's slope d r / d eps (summed over all points) on (1, eps): `weight` (),
+    `design` (1 + G, 1 + G), `response` (1 + G, G)."""
+
+    weight: jax.Array
+    design: jax.Array
+    response: jax.Array
+
+
 class State(NamedTuple):
     """All that changes during a fit, and all that is needed to go on with it in another process."""
 
@@ -95,6 +120,9 @@ class State(NamedTuple):
     q_average: GaussianBlocks
     frame: GaussianBlocks
     frame_age: jax.Array
+    snapshot: Any
+    data_features: jax.Array
+    calibration: Calibration
     loss_disc: jax.Array
     loss_gen: jax.Array
     correct: jax.Array
@@ -104,8 +132,12 @@ class State(NamedTuple):
 
 def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Data:
     """Reads the scales off prior draws and the data."""
-    draw = jax.vmap(lambda k: prior_draw(k, setup.program, setup.layout, arrays.inputs))
-    prior_globals, prior_locals, simulated = draw(jax.random.split(key, PRIOR_DRAWS))
+    index_key, draw_key = jax.random.split(key)
+    index = _choose_points(index_key, setup.layout.num_points, SCALE_POINTS)
+    points = take_points(setup.layout, arrays, index).inputs
+    layout = setup.layout._replace(num_points=index.size)
+    draw = jax.vmap(lambda k: prior_draw(k, setup.program, layout, points))
+    prior_globals, prior_locals, simulated = draw(jax.random.split(draw_key, PRIOR_DRAWS))
     centre = Latents(jnp.nanmean(prior_globals, 0), jnp.nanmean(prior_locals, (0, 1)))
     spread = Latents(jnp.nanstd(prior_globals, 0), jnp.nanstd(prior_locals, (0, 1)))
     spread = jax.tree.map(lambda s: jnp.where(s > 0, s, 1.0), spread)
@@ -115,7 +147,9 @@ def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Data:
 def init(setup: Setup, key: jax.Array, data: Data) -> State:
     """The state before the first step: q is the prior's Gaussian, r is small and random."""
     key, critic_key = jax.random.split(key)
-    ratio, _ = eqx.partition(_critic(setup, critic_key, data), eqx.is_inexact_array)
+    critic = _critic(setup, critic_key, data)
+    ratio, _ = eqx.partition(critic, eqx.is_inexact_array)
+    num_globals = setup.layout.global_dim
     q = families.init_gaussian(setup.layout.global_dim, setup.layout.num_points, setup.layout.local_dim)
     zero, count = jnp.zeros(()), jnp.zeros((), int)
     return State(
@@ -128,6 +162,11 @@ def init(setup: Setup, key: jax.Array, data: Data) -> State:
         q_average=q,
         frame=q,
         frame_age=count,
+        snapshot=ratio,
+        data_features=jnp.zeros(critic.scale.shape),
+        calibration=Calibration(
+            zero, jnp.zeros((1 + num_globals, 1 + num_globals)), jnp.zeros((1 + num_globals, num_globals))
+        ),
         loss_disc=zero,
         loss_gen=zero,
         correct=zero,
@@ -140,8 +179,19 @@ def step(setup: Setup, rates: Rates, data: Data, state: State) -> State:
     """`disc_updates` of the ratio estimator, then `gen_updates` of q; a non-finite update is skipped and counted."""
     key, *keys = jax.random.split(state.key, 1 + setup.disc_updates + setup.gen_updates)
     state = state._replace(key=key)
+    # The hinge loss knows no size of a ratio, the empirical contrast no other latents: there is nothing to correct.
+    calibrated = setup.contrast == "marginal" and setup.ratio_loss != "hinge"
+    calibrating = calibrated & (state.step >= CALIBRATE * rates.steps)
     for disc_key in keys[: setup.disc_updates]:
-        state = update_disc(setup, rates, data, disc_key, state)
+        state = jax.lax.cond(
+            calibrating,
+            functools.partial(calibrate, setup, data, disc_key),
+            functools.partial(update_disc, setup, rates, data, disc_key),
+            state,
+        )
+    state = jax.lax.cond(
+        state.step % SNAPSHOT == 0, functools.partial(take_snapshot, setup, data), lambda state: state, state
+    )
     for gen_key in keys[setup.disc_updates :]:
         state = update_gen(setup, rates, data, gen_key, state)
     return _advance(rates, state)
@@ -177,11 +227,11 @@ def update_disc(setup: Setup, rates: Rates, data: Data, key: jax.Array, state: S
 
     def loss(ratio: Any) -> tuple[jax.Array, DiscReport]:
         report = loss_fn(setup, rates, data, key, ratio, state)
-        return report.loss, report
+        return setup.layout.num_points * report.loss, report  # of order 1, far above Adam's epsilon
 
     gradient, report = jax.grad(loss, has_aux=True)(state.ratio)
     direction, optimizer = optax.scale_by_adam().update(gradient, state.ratio_optimizer)
-    rate = rates.disc * _cosine(state.step / rates.steps)
+    rate = rates.disc * _cosine(state.step / (CALIBRATE * rates.steps))
     ratio = jax.tree.map(lambda p, d: p - rate * d, state.ratio, direction)
     finite = _all_finite(gradient)
     ratio, optimizer = _choose(finite, (ratio, optimizer), (state.ratio, state.ratio_optimizer))
@@ -200,19 +250,9 @@ def update_disc(setup: Setup, rates: Rates, data: Data, key: jax.Array, state: S
 
 def disc_loss(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any, state: State) -> DiscReport:
     """Marginal contrast: which of S latents, drawn from the widened frame, made each of the M simulated points?"""
-    keys = jax.random.split(key, 3)
-    index = _choose_points(keys[0], setup.layout.num_points, setup.points)
     critic = _with_parameters(setup, ratio, data)
-    eps = jax.tree.map(lambda e: rates.proposal_width * e, _noise(setup, keys[1], setup.latent_samples, index.size))
-    latents = families.transform(families.at_points(state.frame, index), eps)
-    simulated = _run(setup, data, keys[2], latents, index).observed
-    features = jax.vmap(lambda x: point_features(setup.layout, data.features, x, state.frame, index))(simulated)
-    finite = jnp.all(jnp.isfinite(features), axis=-1)
-    rows = phi(critic, jnp.where(finite[..., None], features, 0.0))
-    if setup.layout.local_dim:
-        logits = jnp.einsum("smf,tmf->smt", rows, psi(critic, _per_point(eps)))
-    else:
-        logits = jnp.einsum("smf,tf->smt", rows, psi(critic, eps.globals))
+    features, finite, eps = _simulate_features(setup, rates, data, key, state, setup.points)
+    logits = _logits(setup, phi(critic, features), _latent_rows(setup, critic, eps))
     losses = (
         multiclass_loss(logits)
         if setup.ratio_loss == "multiclass"
@@ -221,6 +261,94 @@ def disc_loss(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any
     count = jnp.maximum(jnp.sum(finite), 1)
     best = own(logits) >= jnp.max(logits, axis=-1)
     return DiscReport(jnp.sum(jnp.where(finite, losses, 0.0)) / count, jnp.sum(best & finite) / count, jnp.sum(~finite))
+
+
+def _simulate_features(
+    setup: Setup, rates: Rates, data: Data, key: jax.Array, state: State, num_points: int
+) -> tuple[jax.Array, jax.Array, Latents]:
+    """Features (S, M, D) of points simulated, with the same noise, at S latents drawn from the widened frame; which of
+    them are finite (S, M), the others' features being zero; and the whitened latents."""
+    keys = jax.random.split(key, 3)
+    index = _choose_points(keys[0], setup.layout.num_points, num_points)
+    eps = jax.tree.map(lambda e: rates.proposal_width * e, _noise(setup, keys[1], setup.latent_samples, index.size))
+    latents = families.transform(families.at_points(state.frame, index), eps)
+    simulated = _run(setup, data, keys[2], latents, index).observed
+    features = jax.vmap(lambda x: point_features(setup.layout, data.features, x, state.frame, index))(simulated)
+    finite = jnp.all(jnp.isfinite(features), axis=-1)
+    return jnp.where(finite[..., None], features, 0.0), finite, eps
+
+
+def _latent_rows(setup: Setup, critic: Critic, eps: Latents) -> jax.Array:
+    """psi of the latents, (S, F), or (S, M, F) where points have latents of their own."""
+    return psi(critic, _per_point(eps) if setup.layout.local_dim else eps.globals)
+
+
+def _logits(setup: Setup, rows: jax.Array, latent_rows: jax.Array) -> jax.Array:
+    """(S, M, S): r of each simulated point with each latent."""
+    return jnp.einsum("smf,tmf->smt" if setup.layout.local_dim else "smf,tf->smt", rows, latent_rows)
+
+
+def calibrate(setup: Setup, data: Data, key: jax.Array, state: State) -> State:
+    """Adds simulations to the regression that `correction` reads: slopes of r at the latents that made the data."""
+    keys = jax.random.split(key, 3)
+    num_points = setup.layout.num_points
+    index = _choose_points(keys[0], num_points, EXTRA_POINTS * setup.points)
+    critic = _with_parameters(setup, state.snapshot, data)
+    eps = jax.tree.map(lambda e: CALIBRATION_WIDTH * e, _noise(setup, keys[1], setup.latent_samples, index.size))
+    latents = families.transform(families.at_points(state.q, index), eps)
+    eps = families.whiten(families.at_points(state.frame, index), latents)
+    raw = _unstandardise(data, latents)
+    inputs = take_points(setup.layout, data.arrays, index).inputs
+
+    def one(key: jax.Array, raw: Latents, eps: Latents) -> tuple[jax.Array, jax.Array]:
+        """The slope of r summed over all points, (G,), at data simulated with noise of its own."""
+        run = run_points(key, setup.program, setup.layout, inputs, raw.globals, raw.locals)
+        features = point_features(setup.layout, data.features, run.observed, state.frame, index)
+        finite = jnp.all(jnp.isfinite(features), axis=-1)
+        rows = jnp.where(finite[:, None], phi(critic, jnp.where(finite[:, None], features, 0.0)), 0.0)
+        share = num_points / jnp.maximum(jnp.sum(finite), 1)
+
+        def total(eps_globals: jax.Array) -> jax.Array:
+            if setup.layout.local_dim:
+                here = _per_point(Latents(eps_globals[None], eps.locals[None]))[0]
+                return share * jnp.sum(rows * psi(critic, here))
+            return share * jnp.sum(rows, axis=0) @ psi(critic, eps_globals)
+
+        return jax.grad(total)(eps.globals), jnp.sum(~finite)
+
+    slopes, dropped = jax.vmap(one)(jax.random.split(keys[2], setup.latent_samples), raw, eps)
+    design = jnp.concatenate([jnp.ones((len(slopes), 1)), eps.globals], axis=1)
+    usable = jnp.all(jnp.isfinite(slopes), axis=1)
+    slopes, design = jnp.where(usable[:, None], slopes, 0.0), jnp.where(usable[:, None], design, 0.0)
+    sums = state.calibration
+    sums = Calibration(
+        sums.weight + jnp.sum(usable), sums.design + design.T @ design, sums.response + design.T @ slopes
+    )
+    return state._replace(calibration=sums, dropped=state.dropped + jnp.sum(dropped))
+
+
+def correction(sums: Calibration) -> tuple[jax.Array, jax.Array]:
+    """The slope of r's error: c (G,), C (G, G) symmetric, in the frame's eps; zero before calibration."""
+    count = jnp.maximum(sums.weight, 1.0)
+    # One pseudo-draw of zero error per coefficient keeps the first steps tame and is nothing later.
+    coefficients = jnp.linalg.solve(sums.design / count + jnp.eye(sums.design.shape[0]) / count, sums.response / count)
+    slope = coefficients[1:]
+    return coefficients[0], (slope + slope.T) / 2
+
+
+def take_snapshot(setup: Setup, data: Data, state: State) -> State:
+    """Takes r's running average over for Gen, and sums the features of all data points under it."""
+    if setup.layout.local_dim:
+        return state._replace(snapshot=state.ratio_average)
+    critic = _with_parameters(setup, state.ratio_average, data)
+    index = jnp.arange(setup.layout.num_points)
+
+    def rows(index: jax.Array) -> jax.Array:
+        observed = {name: value[index][None] for name, value in data.arrays.observed.items()}
+        return phi(critic, point_features(setup.layout, data.features, observed, state.frame, index[None])[0])
+
+    total = jnp.sum(jax.lax.map(rows, index, batch_size=8192), axis=0)
+    return state._replace(snapshot=state.ratio_average, data_features=total)
 
 
 def empirical_disc_loss(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any, state: State) -> DiscReport:
@@ -275,14 +403,15 @@ def gen_loss(setup: Setup, data: Data, key: jax.Array, state: State, tangent: Ga
     """The variational loss at the member of the family that `tangent` leads to; the ratio estimator is held fixed."""
     layout = setup.layout
     point_key, noise_key, run_key = jax.random.split(key, 3)
-    index = _choose_points(point_key, layout.num_points, setup.gen_points)
+    # Points without latents of their own enter by their summed features; the program runs for its priors alone.
+    index = _choose_points(point_key, layout.num_points, setup.gen_points if layout.local_dim else 1)
     share = layout.num_points / index.size
     q = families.retract(state.q, tangent)
     half = _noise(setup, noise_key, setup.gen_samples // 2, index.size)
     eps = jax.tree.map(lambda e: jnp.concatenate([e, -e]), half)
     latents = families.transform(families.at_points(q, index), eps)
     run = _run(setup, data, run_key, latents, index)
-    ratio = share * _observed_ratio(setup, data, state, latents, index)
+    ratio = _observed_ratio(setup, data, state, latents, index)
     entropy, local_entropy = families.entropy(q)
     if setup.contrast == "marginal":
         ratio += share * run.log_prior_local + local_entropy
@@ -290,22 +419,26 @@ def gen_loss(setup: Setup, data: Data, key: jax.Array, state: State, tangent: Ga
 
 
 def _observed_ratio(setup: Setup, data: Data, state: State, latents: Latents, index: jax.Array) -> jax.Array:
-    """(S,): r at the observed points `index`, summed over them."""
-    critic = _with_parameters(setup, state.ratio_average, data)
+    """(S,): r summed over all observed points, corrected; where points have latents of their own, the sum is estimated
+    from the points `index`."""
+    critic = _with_parameters(setup, state.snapshot, data)
+    eps = families.whiten(families.at_points(state.frame, index), latents)
+    constant, slope = correction(state.calibration)
+    corrected = eps.globals @ constant + jnp.einsum("sg,gh,sh->s", eps.globals, slope, eps.globals) / 2
+    if not setup.layout.local_dim:
+        # Data enter only through their summed features, whatever their number.
+        return psi(critic, eps.globals) @ state.data_features - corrected
     observed = {name: value[index] for name, value in data.arrays.observed.items()}
     rows = phi(critic, point_features(setup.layout, data.features, observed, state.frame, index))
-    eps = families.whiten(families.at_points(state.frame, index), latents)
-    if setup.layout.local_dim:
-        return jnp.einsum("mf,smf->s", rows, psi(critic, _per_point(eps)))
-    # Data enter only through their summed features, whatever their number.
-    return psi(critic, eps.globals) @ jnp.sum(rows, axis=0)
+    share = setup.layout.num_points / index.size
+    return share * jnp.einsum("mf,smf->s", rows, psi(critic, _per_point(eps))) - corrected
 
 
 def _advance(rates: Rates, state: State) -> State:
     """Lets the frame follow q, and averages q over the last steps."""
     progress = state.step / rates.steps
     far = families.distance(state.frame, state.q, TRUST_LOC, TRUST_LOG_SCALE) > 0.5
-    due = (state.frame_age >= REFRESH - 1) & ((progress < TRAVEL) | far)
+    due = (state.frame_age >= REFRESH - 1) & ((progress < TRAVEL) | far) & (progress < CALIBRATE)
     frame = _choose(due, state.q, state.frame)
     averaged = state.step - (1.0 - AVERAGED) * rates.steps
     share = jnp.where(averaged < 0, 0.0, jnp.minimum(0.998, averaged / (10.0 + averaged)))

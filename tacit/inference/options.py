@@ -27,7 +27,13 @@ class InferenceOptions(BaseModel):
         "ratio, not its size, so posteriors come out too narrow.",
     )
     latent_samples: int = Field(16, ge=2, le=1024, description="Latent draws per ratio update.")
-    points: int = Field(64, ge=1, le=65_536, description="Data points simulated per latent draw and ratio update.")
+    points: int | None = Field(
+        None,
+        ge=1,
+        le=65_536,
+        description="Data points simulated per latent draw and ratio update. By default an eighth of the data points, at "
+        "least 64 and at most 512: the more there are, the less one of them says.",
+    )
     disc_updates: int = Field(1, ge=1, le=100, description="Ratio updates per step.")
     gen_updates: int = Field(1, ge=1, le=100, description="Updates of the variational family per step.")
     gen_samples: int = Field(32, ge=2, le=4096, description="Latent draws per update of the variational family.")
@@ -35,7 +41,7 @@ class InferenceOptions(BaseModel):
         512,
         ge=1,
         le=1_000_000,
-        description="Data points per update of the variational family; all when there are fewer.",
+        description="Data points per update of the variational family, where points have latents of their own.",
     )
     proposal_width: float = Field(
         2.0, gt=0.0, le=10.0, description="Simulations are made at latents this much wider than the variational family."
@@ -50,6 +56,10 @@ class InferenceOptions(BaseModel):
         if self.contrast == "empirical" and self.ratio_loss == "multiclass":
             raise ValueError("ratio_loss 'multiclass' needs contrast 'marginal'; use 'log' or 'hinge'")
         return self
+
+    def resolved_points(self, num_points: int) -> int:
+        """Points simulated per update for a data set of `num_points`."""
+        return min(num_points, self.points or min(512, max(64, num_points // 8)))
 
     @property
     def resolved_ratio_loss(self) -> RatioLossName:
