@@ -31,8 +31,8 @@ class InferenceOptions(BaseModel):
         None,
         ge=1,
         le=65_536,
-        description="Data points simulated per latent draw and ratio update. By default an eighth of the data points, at "
-        "least 64 and at most 512: the more there are, the less one of them says.",
+        description="Data points simulated per latent draw and ratio update. By default an eighth of the data points, "
+        "at least 64 and at most 512: the more there are, the less one of them says.",
     )
     disc_updates: int = Field(1, ge=1, le=100, description="Ratio updates per step.")
     gen_updates: int = Field(1, ge=1, le=100, description="Updates of the variational family per step.")
