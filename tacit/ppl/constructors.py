@@ -59,12 +59,13 @@ def from_distribution(
     distribution = _broadcast(_plain(distribution), plates, name)
     support = distribution.support
     if value is None:
-        result = _sample(distribution, required_key(key, name), sample_shape, name)
+        result, is_inside = _sample(distribution, required_key(key, name), sample_shape, name), True
     else:
         dtype = jnp.result_type(int if _is_discrete(distribution) else float)
         shape, counted = distribution.shape(sample_shape), _mask(distribution)
-        result = as_value(value, shape=shape, dtype=dtype, name=name, support=support, counted=counted)
-    meta = Meta(name, "sample", sample_shape, distribution.event_dim, plates, is_set=value is not None)
+        result, is_inside = as_value(value, shape=shape, dtype=dtype, name=name, support=support, counted=counted)
+    event_dim = distribution.event_dim
+    meta = Meta(name, "sample", sample_shape, event_dim, plates, is_set=value is not None, is_inside=is_inside)
     return RandomVariable(result, distribution=distribution, support=support, meta=meta)
 
 
@@ -94,7 +95,8 @@ def Deterministic(
     name = required_name(name)
     result = jnp.asarray(unwrap(computed))
     if value is not None:
-        result = as_value(value, shape=result.shape, dtype=result.dtype, name=name).astype(result.dtype)
+        given, _ = as_value(value, shape=result.shape, dtype=result.dtype, name=name)
+        result = given.astype(result.dtype)
     meta = Meta(name, "deterministic", (), 0, plates, is_set=value is not None)
     return RandomVariable(result, distribution=None, support=dist.constraints.real, meta=meta)
 

@@ -57,7 +57,7 @@ def Implicit(
         result = draw(required_key(key, name))
     else:
         expected = jax.eval_shape(draw, jax.eval_shape(lambda: jax.random.key(0)))
-        result = as_value(value, shape=expected.shape, dtype=expected.dtype, name=name, support=support)
+        result, _ = as_value(value, shape=expected.shape, dtype=expected.dtype, name=name, support=support)
         result = result.astype(expected.dtype)
     meta = Meta(name, "implicit", sample_shape, event_dim, plates, is_set=value is not None)
     return RandomVariable(result, distribution=None, support=support, meta=meta)

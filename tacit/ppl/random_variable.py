@@ -14,6 +14,7 @@ It is a pytree (value, law and support are its children), so it passes through `
 `jax.checkpoint`.
 """
 
+import copy
 import math
 import operator
 from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ class Meta(NamedTuple):
     event_dim: int
     plates: tuple[Plate, ...]
     is_set: bool
+    is_inside: bool = False  # the value is known to lie in the support: drawn from the law, or checked when it was set
 
 
 def _binary(function: Callable[[Any, Any], Any]) -> Callable[["RandomVariable", Any], jax.Array]:
@@ -167,7 +169,10 @@ class RandomVariable:
                 f"{self.name!r} is {self.kind}: it can be sampled but has no density, so log_prob does not exist. "
                 "Likelihood-free inference (ImplicitKLqp) needs none."
             )
-        return self.distribution.log_prob(self.value if value is None else unwrap(value))
+        if value is not None:
+            return self.distribution.log_prob(unwrap(value))
+        law = _unchecked(self.distribution) if self.meta.is_inside else self.distribution
+        return law.log_prob(self.value)
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
         return (self.value, self.distribution, self.support), self.meta
@@ -252,6 +257,16 @@ class RandomVariable:
     __rshift__, __rrshift__ = _binary(operator.rshift), _reflected(operator.rshift)
     __neg__, __pos__, __abs__ = _unary(operator.neg), _unary(operator.pos), _unary(operator.abs)
     __invert__ = _unary(operator.invert)
+
+
+def _unchecked(law: dist.Distribution) -> dist.Distribution:
+    """The law, whose log density does not look at the support: NumPyro compiles that look into every evaluation."""
+    law = copy.copy(law)
+    law._validate_args = False
+    # Only where law and base have one support: a component of a mixture has to look for itself.
+    if isinstance(law, (dist.ExpandedDistribution, dist.Independent)):
+        law.base_dist = _unchecked(law.base_dist)
+    return law
 
 
 def is_random_variable(x: Any) -> bool:

@@ -16,7 +16,7 @@ _KINDS = {jnp.bool_: "booleans", jnp.integer: "integers", jnp.floating: "real nu
 
 def as_value(
     value: Any, *, shape: tuple[int, ...], dtype: Any, name: str, support: Any = None, counted: Any = True
-) -> jax.Array:
+) -> tuple[jax.Array, bool]:
     """`value` as an array of `shape` whose elements are of the kind of `dtype`; its own width is kept.
 
     Args:
@@ -24,6 +24,9 @@ def as_value(
       shape, dtype: those of a draw.
       name: of the variable, for the error.
       support, counted: see `check_support`.
+
+    Returns:
+      The array, and whether all of it is known to lie in the support.
 
     Raises:
       InvalidValueError: no array, another shape, elements that `dtype` cannot hold (0.5 for an integer), or one outside
@@ -39,29 +42,35 @@ def as_value(
         kind = list(_KINDS.values())[expected]
         raise InvalidValueError(f"{name!r} was given a value of dtype {value.dtype}; expected {kind}.")
     # Before it becomes a JAX array: inside jit even a constant would then be a tracer.
-    check_support(value, support, name, counted=counted)
-    return jnp.asarray(value if given == expected else value.astype(dtype))
+    inside = check_support(value, support, name, counted=counted)
+    return jnp.asarray(value if given == expected else value.astype(dtype)), inside
 
 
-def check_support(value: jax.Array | np.ndarray, support: Any, name: str, *, counted: Any = True) -> None:
+def check_support(value: jax.Array | np.ndarray, support: Any, name: str, *, counted: Any = True) -> bool:
     """Raises if a concrete `value` lies outside a concrete `support`; what JAX is tracing passes.
 
     Args:
       support: a NumPyro constraint; None checks nothing.
       counted: boolean, of the value's batch shape; what a mask leaves out may be anything.
 
+    Returns:
+      Whether all of the value is known to lie inside. Every number is a real one; a NaN that turns up when the compiled
+      program runs is left to show in the density.
+
     Raises:
       InvalidValueError: naming the first offending element.
     """
-    if support is None or constraints.is_dependent(support) or _is_traced((value, support, counted)):
-        return
+    if support is None or constraints.is_dependent(support):
+        return False
+    if _is_traced((value, support, counted)):
+        return _is_unbounded(support)
     concrete = np.asarray(value)
     with jax.ensure_compile_time_eval(), np.errstate(all="ignore"):
         inside = support(concrete)
         if counted is not True:
             inside = inside | ~counted
     if np.all(inside):
-        return
+        return counted is True
     index = tuple(int(i) for i in np.argwhere(~np.asarray(inside))[0])
     where = f" at index {index}" if index else ""
     raise InvalidValueError(f"{name!r} was given {concrete[index]}{where}; expected a value in {support}.")
@@ -78,6 +87,10 @@ def _read(value: Any, name: str) -> jax.Array | np.ndarray:
     if isinstance(array, np.ndarray) and jnp.issubdtype(narrow, jnp.integer) and (array != array.astype(narrow)).any():
         raise InvalidValueError(f"{name!r} was given an integer that does not fit {narrow}: see JAX's jax_enable_x64.")
     return array
+
+
+def _is_unbounded(support: Any) -> bool:
+    return isinstance(getattr(support, "base_constraint", support), type(constraints.real))
 
 
 def _is_traced(tree: Any) -> bool:

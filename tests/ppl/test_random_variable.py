@@ -5,10 +5,23 @@ import pickle
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 
 from tacit.errors import NoDensityError, ProgramError
-from tacit.ppl import Categorical, Deterministic, Implicit, Normal, Plate, Poisson, interception, plate, unwrap
+from tacit.ppl import (
+    Categorical,
+    Deterministic,
+    HalfNormal,
+    Implicit,
+    Normal,
+    Plate,
+    Poisson,
+    from_distribution,
+    interception,
+    plate,
+    unwrap,
+)
 
 VECTOR = np.array([0.5, 1.5, -2.0], dtype=np.float32)
 COUNTS = np.array([3, 0, 2], dtype=np.int32)
@@ -212,3 +225,35 @@ def test_strict_dtype_promotion():
 def test_unwrap(v):
     assert unwrap(v) is v.value
     assert unwrap(3) == 3
+
+
+def test_the_support_is_looked_at_where_it_is_not_known():
+    def scores(x):
+        own = HalfNormal(1.0, name="x", value=x)
+        return own.log_prob(), own.log_prob(x)
+
+    np.testing.assert_array_equal(jax.jit(scores)(-1.0), [-np.inf, -np.inf])
+    checked = HalfNormal(1.0, name="x", value=1.0)
+    np.testing.assert_allclose(checked.log_prob(), checked.log_prob(1.0))
+    assert checked.log_prob(-1.0) == -np.inf
+    # Half of this mixture has no density at -1: it looks for itself.
+    parts = [dist.HalfNormal(1.0), dist.Normal(0.0, 1.0)]
+    law = dist.MixtureGeneral(dist.Categorical(np.array([0.5, 0.5])), parts, support=dist.constraints.real)
+    expected = np.log(0.5) + dist.Normal(0.0, 1.0).log_prob(-1.0)
+    np.testing.assert_allclose(from_distribution(law, name="m", value=-1.0).log_prob(), expected, rtol=1e-6)
+
+
+def test_a_checked_value_costs_no_look_when_compiled():
+    def score(rate, known):
+        with plate("N", 3):
+            x = Poisson(rate, name="x", value=COUNTS if known else jnp.asarray(COUNTS) + jnp.int32(rate))
+        return x.log_prob()
+
+    looks = [str(jax.make_jaxpr(score, static_argnums=1)(1.0, known)).count("-inf") for known in (True, False)]
+    assert looks[0] < looks[1]
+
+
+def test_nan_is_seen_in_the_density():
+    density = jax.jit(lambda x: Normal(0.0, 1.0, name="x", value=x).log_prob())
+    assert np.isnan(density(np.nan))
+    assert density(np.inf) == -np.inf
