@@ -92,7 +92,7 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def running(settings: Settings, store: FitStore, queue: Queue, log: Path) -> Iterator[Running]:
     """A worker that is ready."""
-    env = environment(settings, kill_grace_s=0.5, max_attempts=2, reconcile_s=0.5)
+    env = environment(settings, kill_grace_s=2, max_attempts=2, reconcile_s=0.5)
     with started("worker", env=env, log=log) as process:
         running = Running(settings, store, queue, log)
         assert running.info.pid == process.pid
@@ -154,6 +154,8 @@ def test_a_child_that_dies_idle_costs_nothing(running: Running) -> None:
 
 def test_a_fit_ends_at_its_timeout(running: Running) -> None:
     child = running.info.child_pid
+    # Compiled first: compiling cannot be interrupted, and would have to be killed.
+    running.wait_ended(running.submit(steps=200))
     fit = running.wait_ended(running.submit(steps=ENDLESS, timeout_s=1))
     assert fit.outcome is not None
     assert fit.outcome.error is not None
@@ -163,8 +165,8 @@ def test_a_fit_ends_at_its_timeout(running: Running) -> None:
 
 
 def test_a_hung_child_is_killed_after_its_timeout(running: Running) -> None:
-    fit_id = running.submit(steps=ENDLESS, timeout_s=2)
-    running.wait_running(fit_id)
+    fit_id = running.submit(steps=ENDLESS, timeout_s=1)
+    wait_for(lambda: running.store.fit(fit_id).attempts, what="the child to get the fit")
     pid = running.kill_child(signal.SIGSTOP)
     fit = running.wait_ended(fit_id)
     assert fit.outcome is not None
