@@ -73,7 +73,8 @@ def hierarchical() -> None:
 def hierarchical_log_joint(mu: jax.Array, tau: jax.Array, theta: jax.Array, w: jax.Array) -> jax.Array:
     prior = normal(mu, 0.0, 1.0) + normal(tau, 0.0, 1.0) + np.log(2.0) + normal(theta, mu, tau) + normal(w, 0.0, 1.0)
     rate = jnp.exp(0.1 * (theta[GROUP] + X @ w))
-    return prior + jnp.sum(jax.scipy.special.xlogy(COUNTS.astype(jnp.float32), rate) - jax.lax.lgamma(COUNTS + 1.0) - rate)
+    counts = COUNTS.astype(jnp.float32)
+    return prior + jnp.sum(jax.scipy.special.xlogy(counts, rate) - jax.lax.lgamma(counts + 1.0) - rate)
 
 
 def hierarchical_replay(key: jax.Array, mu: jax.Array, tau: jax.Array, theta: jax.Array, w: jax.Array) -> jax.Array:

@@ -191,7 +191,7 @@ class LogJoint:
 
         def score(f: Callable[..., Any], *f_args: Any, **f_kwargs: Any) -> Any:
             name = f_kwargs.get("name")
-            if name in inputs:
+            if name in inputs and f_kwargs.get("value") is None:  # else the program observes its input
                 raise ProgramError(f"{name!r} is both an input of the program and a random variable: rename one.")
             if values.get(name) is not None:
                 f_kwargs["value"] = values[name]

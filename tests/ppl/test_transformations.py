@@ -191,6 +191,14 @@ class TestLogJoint:
             log_joint(z=1.0)
         np.testing.assert_allclose(log_joint(1.0, z=1.5), gaussian(0.5), rtol=1e-5)
 
+    def test_a_program_that_observes_its_input(self):
+        def model(z=None):
+            Normal(1.0, 1.0, name="z", value=z)
+
+        np.testing.assert_allclose(make_log_joint_fn(model)(z=1.5), gaussian(0.5), rtol=1e-5)
+        with pytest.raises(MissingValueError, match="'z'"):
+            make_log_joint_fn(model)()
+
     def test_unusual_signatures(self):
         def positional(a, /, *rest, self, **options):
             assert (rest, options) == ((2.0,), {})
