@@ -5,8 +5,9 @@
 Runs of the two alternate in one process, so both see the same machine; a row shows the medians of the times and the
 median of the ratios of neighbouring runs. The language works while JAX traces, and nothing of it should be left in what
 runs: the target is a ratio of at most 1.03. Written by hand are the formulas that NumPyro's densities use, so that the
-two differ by the language and by nothing else. Below the table: how many instructions each was compiled to (the few more
-of a log joint say that a traced scale below zero has density zero), and how long tracing took, where the language works.
+two differ by the language and by nothing else. Below the table: how many instructions each was compiled to (the few
+more of a log joint say that a traced scale below zero has density zero), and how long tracing took, where the language
+does its work. A replay is timed in a twentieth of the rounds; on a busy machine trust the counts.
 """
 
 import argparse
