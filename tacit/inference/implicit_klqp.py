@@ -43,11 +43,16 @@ from tacit.inference.ratio_losses import POINTWISE, multiclass_loss, own, pairwi
 PRIOR_DRAWS = 512
 # The frame jumps to q every REFRESH steps during the first TRAVEL share of the steps; after a jump r learns alone for
 # SETTLE steps. Within a frame q moves at most TRUST_LOC of its standard deviations, and a factor exp(TRUST_LOG_SCALE).
+# Until the REST share the frame still jumps, rarely, when q is at that border; then never again.
 REFRESH = 100
 SETTLE = 50
 TRAVEL = 0.3
+LATE_REFRESH = 500
+REST = 0.5
 TRUST_LOC = 1.0
 TRUST_LOG_SCALE = 0.5
+# Once r is calibrated around q itself, q may go so many times further.
+CALIBRATED_TRUST = 2.0
 # A natural-gradient step is clipped to this many standard deviations (a third of it for scales).
 MAX_STEP = 0.3
 # The share of steps after which r rests and is calibrated, at latents drawn from q widened by CALIBRATION_WIDTH.
@@ -411,7 +416,8 @@ def update_gen(setup: Setup, rates: Rates, data: Data, key: jax.Array, state: St
     move = families.natural_step(gradient, jnp.where(moving, rate, 0.0), MAX_STEP)
     q = families.retract(state.q, move)
     finite = _all_finite(gradient)
-    within = families.distance(state.frame, q, TRUST_LOC, TRUST_LOG_SCALE) <= 1.0
+    trust = jnp.where(state.calibration.weight > 0, CALIBRATED_TRUST, 1.0)
+    within = families.distance(state.frame, q, TRUST_LOC, TRUST_LOG_SCALE) <= trust
     q = _choose(finite & (within | (not implicit)), q, state.q)
     return state._replace(q=q, loss_gen=loss, skipped=state.skipped + ~finite)
 
@@ -466,8 +472,9 @@ def _observed_ratio(setup: Setup, data: Data, state: State, latents: Latents, in
 def _advance(rates: Rates, state: State) -> State:
     """Lets the frame follow q, and averages q over the last steps."""
     progress = state.step / rates.steps
-    far = families.distance(state.frame, state.q, TRUST_LOC, TRUST_LOG_SCALE) > 0.5
-    due = (state.frame_age >= REFRESH - 1) & ((progress < TRAVEL) | far) & (progress < CALIBRATE)
+    at_the_border = families.distance(state.frame, state.q, TRUST_LOC, TRUST_LOG_SCALE) > 0.9
+    late = (progress < REST) & at_the_border & (state.frame_age >= LATE_REFRESH - 1)
+    due = late | ((progress < TRAVEL) & (state.frame_age >= REFRESH - 1))
     frame = _choose(due, state.q, state.frame)
     averaged = state.step - (1.0 - AVERAGED) * rates.steps
     share = jnp.where(averaged < 0, 0.0, jnp.minimum(0.998, averaged / (10.0 + averaged)))
