@@ -2,15 +2,15 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tacit.errors import DivergedError
-from tacit.inference import implicit_klqp
+from tacit.errors import DivergedError, InferenceError
+from tacit.inference import implicit_klqp, reliability
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.implicit_klqp import Data, Rates, Setup, State
 from tacit.inference.options import InferenceOptions
@@ -41,8 +41,8 @@ class Fit(NamedTuple):
     Attributes:
       posterior: draws of every latent and deterministic variable in its own space, draws along axis 0.
       variational: the parameters of q by name, with the centre and spread of the space it lives in.
-      losses: `step`, `loss_gen`, `loss_disc`, one entry per report.
-      diagnostics: figures to judge the fit by, JSON-able.
+      losses: `step`, `loss_gen`, `loss_disc`, `correct`, one entry per report.
+      diagnostics: figures to judge the fit by, JSON-able; see `reliability`.
       warnings: sentences; empty when nothing speaks against the fit.
     """
 
@@ -53,6 +53,23 @@ class Fit(NamedTuple):
     warnings: list[str]
 
 
+class Session(NamedTuple):
+    """A fit under way. `history` holds a row (step, loss_gen, loss_disc, correct) per update."""
+
+    setup: Setup
+    rates: Rates
+    total: int
+    sample_key: jax.Array
+    data: Data
+    state: State
+    history: tuple[tuple[float, ...], ...]
+
+    @property
+    def done(self) -> int:
+        """Steps made."""
+        return int(self.history[-1][0]) if self.history else 0
+
+
 def fit(
     key: jax.Array,
     problem: Problem,
@@ -60,34 +77,139 @@ def fit(
     options: InferenceOptions | None = None,
     num_draws: int = 1000,
     on_progress: Callable[[Progress], None] | None = None,
+    checkpoint: Mapping[str, np.ndarray] | None = None,
+    on_checkpoint: Callable[[dict[str, np.ndarray]], None] | None = None,
+    checkpoint_seconds: float = 10.0,
 ) -> Fit:
-    """Fits q to the posterior of `problem` by ImplicitKLqp and draws from it.
+    """Fits q to the posterior of `problem` and draws from it: `initialize`, `update` until done, `finalize`.
 
-    The same key, problem and options give the same draws, bit for bit on the same hardware.
+    The same key, problem and options give the same draws, bit for bit on the same hardware, also when the fit goes on
+    from a checkpoint.
 
     Args:
       num_draws: stored variational samples.
       on_progress: called between chunks; what it raises ends the fit.
+      checkpoint: where to go on from, as `on_checkpoint` was given it; the key is not used then.
+      on_checkpoint: called with the saved session about every `checkpoint_seconds`.
 
     Raises:
       InferenceError: the problem cannot be fitted; `DivergedError`: updates stayed non-finite.
     """
     options = options or InferenceOptions()
+    if checkpoint is None:
+        session = initialize(key, problem, options=options)
+    else:
+        session = load(problem, checkpoint, options=options)
+    num_steps, saved = FIRST_CHUNK, time.perf_counter()
+    first = session.done
+    while session.done < session.total:
+        start = time.perf_counter()
+        session = update(session, num_steps)
+        done, now = session.done, time.perf_counter()
+        speed = num_steps / (now - start)
+        if on_progress is not None:
+            _, loss_gen, loss_disc, _ = session.history[-1]
+            on_progress(Progress(done, session.total, loss_gen, loss_disc, speed, (session.total - done) / speed))
+        if on_checkpoint is not None and now - saved > checkpoint_seconds and done < session.total:
+            on_checkpoint(save(session))
+            saved = time.perf_counter()
+        # The first chunk's time holds the compilation and tells nothing.
+        known = done - first > FIRST_CHUNK
+        num_steps = max(1, min(4 * num_steps, round(CHUNK_SECONDS * speed))) if known else 4 * FIRST_CHUNK
+    return finalize(session, num_draws)
+
+
+def initialize(key: jax.Array, problem: Problem, *, options: InferenceOptions | None = None) -> Session:
+    """Reads the problem's structure and scales, and makes the state before the first step."""
+    options = options or InferenceOptions()
     setup, rates = _setup(problem, options)
     compiled = _compiled(setup)
     prepare_key, init_key, sample_key = jax.random.split(key, 3)
     data = compiled.prepare(prepare_key, arrays(problem, setup.layout))
-    state = compiled.init(init_key, data)
-    simulated = setup.latent_samples * setup.points * setup.disc_updates
-    state, losses = _run(compiled, rates, data, state, options.steps, simulated, on_progress)
-    draws = compiled.sample(data, state.q_average, sample_key, num_draws)
-    return Fit(
-        posterior={name: np.asarray(value) for name, value in draws.items()},
-        variational=_variational(data, state.q_average),
-        losses=losses,
-        diagnostics=(diagnostics := _diagnostics(setup, options, state, losses)),
-        warnings=_warnings(diagnostics, draws),
+    return Session(setup, rates, options.steps, sample_key, data, compiled.init(init_key, data), ())
+
+
+def update(session: Session, num_steps: int = 1) -> Session:
+    """Makes `num_steps` steps, but none beyond the total. The session given is used up.
+
+    Raises:
+      DivergedError: most of the steps, or of the simulations, were not finite.
+    """
+    num_steps = min(num_steps, session.total - session.done)
+    if num_steps <= 0:
+        return session
+    before = int(session.state.skipped), int(session.state.dropped)
+    state, sums = _compiled(session.setup).chunk(session.rates, session.data, session.state, num_steps)
+    done = session.done + num_steps
+    skipped, dropped = int(state.skipped) - before[0], int(state.dropped) - before[1]
+    _refuse_divergence(skipped, dropped, num_steps, _simulated_per_step(session.setup), done)
+    row = (float(done), *(float(s) / num_steps for s in sums))
+    return session._replace(state=state, history=(*session.history, row))
+
+
+def finalize(session: Session, num_draws: int) -> Fit:
+    """Draws from q, and judges the fit."""
+    draws = _compiled(session.setup).sample(session.data, session.state, session.sample_key, num_draws)
+    columns = np.array(session.history or [(0.0, np.nan, np.nan, np.nan)]).T
+    names = ("loss_gen", "loss_disc", "correct")
+    losses = {"step": columns[0].astype(np.int32)} | {
+        name: column.astype(np.float32) for name, column in zip(names, columns[1:], strict=True)
+    }
+    posterior = {name: np.asarray(value) for name, value in draws.values.items()}
+    diagnostics = reliability.diagnostics(
+        session.setup,
+        session.state,
+        losses,
+        np.asarray(draws.log_weight),
+        simulated=_simulated_per_step(session.setup) * session.done,
     )
+    return Fit(
+        posterior=posterior,
+        variational=_variational(session.data, session.state.q_average),
+        losses=losses,
+        diagnostics=diagnostics,
+        warnings=reliability.warnings(diagnostics, posterior),
+    )
+
+
+def save(session: Session) -> dict[str, np.ndarray]:
+    """All that changes or was drawn at random in a session, as named arrays: what `load` needs to go on."""
+    tree = (session.sample_key, session.data, session.state)
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    named = {jax.tree_util.keystr(path): np.asarray(_without_key_type(leaf)) for path, leaf in leaves}
+    return {**named, "history": np.array(session.history).reshape(-1, 4)}
+
+
+def load(problem: Problem, saved: Mapping[str, np.ndarray], *, options: InferenceOptions | None = None) -> Session:
+    """The session that `save` was given, for the same problem and options.
+
+    Raises:
+      InferenceError: the checkpoint is not of such a session.
+    """
+    options = options or InferenceOptions()
+    fresh = jax.eval_shape(lambda key: initialize(key, problem, options=options)[3:6], jax.random.key(0))
+    paths, structure = jax.tree_util.tree_flatten_with_path(fresh)
+    leaves = []
+    for path, like in paths:
+        name = jax.tree_util.keystr(path)
+        leaf = saved.get(name)
+        expected = jax.eval_shape(_without_key_type, like)
+        if leaf is None or leaf.shape != expected.shape or leaf.dtype != expected.dtype:
+            raise InferenceError(f"the checkpoint does not belong to this problem and these options: {name} differs")
+        is_key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
+        leaves.append(jax.random.wrap_key_data(jnp.asarray(leaf)) if is_key else jnp.asarray(leaf))
+    sample_key, data, state = jax.tree.unflatten(structure, leaves)
+    setup, rates = _setup(problem, options)
+    history = tuple(tuple(float(x) for x in row) for row in saved["history"])
+    return Session(setup, rates, options.steps, sample_key, data, state, history)
+
+
+def _without_key_type(leaf: jax.Array) -> jax.Array:
+    return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+
+def _simulated_per_step(setup: Setup) -> int:
+    return setup.latent_samples * setup.points * setup.disc_updates if setup.method == "implicit_klqp" else 0
 
 
 class Compiled(NamedTuple):
@@ -96,7 +218,7 @@ class Compiled(NamedTuple):
     prepare: Callable[..., Data]
     init: Callable[..., State]
     chunk: Callable[..., tuple[State, jax.Array]]
-    sample: Callable[..., dict[str, jax.Array]]
+    sample: Callable[..., implicit_klqp.Draws]
 
 
 @functools.lru_cache(maxsize=64)
@@ -124,6 +246,7 @@ def _setup(problem: Problem, options: InferenceOptions) -> tuple[Setup, Rates]:
     setup = Setup(
         program=problem.program,
         layout=structure,
+        method=options.method,
         contrast=options.contrast,
         ratio_loss=options.resolved_ratio_loss,
         latent_samples=options.latent_samples,
@@ -144,44 +267,9 @@ def _setup(problem: Problem, options: InferenceOptions) -> tuple[Setup, Rates]:
     return setup, rates
 
 
-def _run(
-    compiled: Compiled,
-    rates: Rates,
-    data: Data,
-    state: State,
-    total: int,
-    simulated: int,
-    on_progress: Callable[[Progress], None] | None,
-) -> tuple[State, dict[str, np.ndarray]]:
-    history: list[tuple[float, ...]] = []
-    done, skipped, dropped, num_steps = 0, 0, 0, FIRST_CHUNK
-    while done < total:
-        num_steps = min(num_steps, total - done)
-        start = time.perf_counter()
-        state, sums = compiled.chunk(rates, data, state, num_steps)
-        loss_gen, loss_disc, correct = (float(s) / num_steps for s in sums)
-        seconds = time.perf_counter() - start
-        done += num_steps
-        _refuse_divergence(int(state.skipped) - skipped, int(state.dropped) - dropped, num_steps, simulated, done)
-        skipped, dropped = int(state.skipped), int(state.dropped)
-        history.append((done, loss_gen, loss_disc, correct))
-        speed = num_steps / seconds
-        if on_progress is not None:
-            on_progress(Progress(done, total, loss_gen, loss_disc, speed, (total - done) / speed))
-        # Grow at most fourfold: the first chunk's time holds the compilation.
-        num_steps = max(1, min(4 * num_steps, round(CHUNK_SECONDS * speed))) if done > FIRST_CHUNK else 4 * FIRST_CHUNK
-    columns = np.array(history).T
-    return state, {
-        "step": columns[0].astype(np.int32),
-        "loss_gen": columns[1].astype(np.float32),
-        "loss_disc": columns[2].astype(np.float32),
-        "correct": columns[3].astype(np.float32),
-    }
-
-
 def _refuse_divergence(skipped: int, dropped: int, num_steps: int, simulated: int, done: int) -> None:
     """Raises where most of `num_steps` updates, or of as many times `simulated` points, were not finite."""
-    if dropped > FAILED_SHARE * num_steps * simulated:
+    if simulated and dropped > FAILED_SHARE * num_steps * simulated:
         raise DivergedError(
             f"{dropped} of the {num_steps * simulated} points simulated before step {done} were not finite: the "
             "program's simulations fail at plausible latents. Try draws from its prior."
@@ -202,35 +290,3 @@ def _variational(data: Data, q: GaussianBlocks) -> dict[str, np.ndarray]:
         "spread_locals": data.latent_spread.locals,
     }
     return {name: np.asarray(value) for name, value in named.items()}
-
-
-def _diagnostics(
-    setup: Setup, options: InferenceOptions, state: State, losses: dict[str, np.ndarray]
-) -> dict[str, Any]:
-    """Figures over the last tenth of the steps; `ratio_chance` is what guessing scores on `ratio_correct`."""
-    last = losses["step"] > 0.9 * options.steps
-    marginal = setup.contrast == "marginal"
-    simulated_points = setup.latent_samples * setup.points * setup.disc_updates * options.steps
-    return {
-        "steps": options.steps,
-        "loss_gen": float(np.mean(losses["loss_gen"][last])),
-        "loss_disc": float(np.mean(losses["loss_disc"][last])),
-        "ratio_correct": float(np.mean(losses["correct"][last])),
-        "ratio_chance": 1.0 / setup.latent_samples if marginal else 0.5,
-        "simulated_points": simulated_points,
-        "dropped_simulations": int(state.dropped),
-        "skipped_updates": int(state.skipped),
-    }
-
-
-def _warnings(diagnostics: dict[str, Any], draws: dict[str, jax.Array]) -> list[str]:
-    warnings = []
-    if diagnostics["skipped_updates"]:
-        warnings.append(f"{diagnostics['skipped_updates']} updates were not finite and were skipped.")
-    if diagnostics["dropped_simulations"]:
-        share = diagnostics["dropped_simulations"] / diagnostics["simulated_points"]
-        warnings.append(f"{share:.2%} of the simulated points were not finite and were dropped.")
-    infinite = [name for name, value in draws.items() if not np.all(np.isfinite(value))]
-    if infinite:
-        warnings.append(f"Some draws of {', '.join(infinite)} are not finite.")
-    return warnings

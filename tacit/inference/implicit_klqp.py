@@ -43,11 +43,16 @@ from tacit.inference.ratio_losses import POINTWISE, multiclass_loss, own, pairwi
 PRIOR_DRAWS = 512
 # The frame jumps to q every REFRESH steps during the first TRAVEL share of the steps; after a jump r learns alone for
 # SETTLE steps. Within a frame q moves at most TRUST_LOC of its standard deviations, and a factor exp(TRUST_LOG_SCALE).
+# Until the REST share the frame still jumps, rarely, when q is at that border; then never again.
 REFRESH = 100
 SETTLE = 50
 TRAVEL = 0.3
+LATE_REFRESH = 500
+REST = 0.5
 TRUST_LOC = 1.0
 TRUST_LOG_SCALE = 0.5
+# Once r is calibrated around q itself, q may go so many times further.
+CALIBRATED_TRUST = 2.0
 # A natural-gradient step is clipped to this many standard deviations (a third of it for scales).
 MAX_STEP = 0.3
 # The share of steps after which r rests and is calibrated, at latents drawn from q widened by CALIBRATION_WIDTH.
@@ -68,6 +73,7 @@ class Setup(NamedTuple):
 
     program: Callable[..., Any]
     layout: Layout
+    method: str
     contrast: str
     ratio_loss: str
     latent_samples: int
@@ -182,7 +188,8 @@ def step(setup: Setup, rates: Rates, data: Data, state: State) -> State:
     # The hinge loss knows no size of a ratio, the empirical contrast no other latents: there is nothing to correct.
     calibrated = setup.contrast == "marginal" and setup.ratio_loss != "hinge"
     calibrating = calibrated & (state.step >= CALIBRATE * rates.steps)
-    for disc_key in keys[: setup.disc_updates]:
+    implicit = setup.method == "implicit_klqp"
+    for disc_key in keys[: setup.disc_updates] if implicit else []:
         state = jax.lax.cond(
             calibrating,
             functools.partial(calibrate, setup, data, disc_key),
@@ -190,29 +197,43 @@ def step(setup: Setup, rates: Rates, data: Data, state: State) -> State:
             state,
         )
     state = jax.lax.cond(
-        state.step % SNAPSHOT == 0, functools.partial(take_snapshot, setup, data), lambda state: state, state
+        implicit & (state.step % SNAPSHOT == 0),
+        functools.partial(take_snapshot, setup, data),
+        lambda state: state,
+        state,
     )
     for gen_key in keys[setup.disc_updates :]:
         state = update_gen(setup, rates, data, gen_key, state)
     return _advance(rates, state)
 
 
-def sample(setup: Setup, data: Data, q: GaussianBlocks, key: jax.Array, num_draws: int) -> dict[str, jax.Array]:
-    """Draws of every latent and deterministic variable, in its own space, draws along axis 0."""
+class Draws(NamedTuple):
+    """Draws of q. `values`: every latent and deterministic variable in its own space, draws along axis 0; `log_weight`
+    (S,): log target - log q up to a constant, the target being the posterior as r sees it."""
+
+    values: dict[str, jax.Array]
+    log_weight: jax.Array
+
+
+def sample(setup: Setup, data: Data, state: State, key: jax.Array, num_draws: int) -> Draws:
+    """Draws from the averaged q."""
     layout = setup.layout
-    global_key, local_key, run_key = jax.random.split(key, 3)
-    eps = Latents(
-        jax.random.normal(global_key, (num_draws, layout.global_dim)),
-        jax.random.normal(local_key, (num_draws, layout.num_points, layout.local_dim)),
-    )
+    noise_key, run_key = jax.random.split(key)
+    state = state._replace(q=state.q_average)
+    index = jnp.arange(layout.num_points)
 
-    def one(eps: Latents) -> dict[str, jax.Array]:
-        latents = _unstandardise(data, families.transform(q, jax.tree.map(lambda e: e[None], eps)))
-        return run_points(
-            run_key, setup.program, layout, data.arrays.inputs, latents.globals[0], latents.locals[0]
-        ).values
+    def one(eps: Latents) -> Draws:
+        batch = jax.tree.map(lambda e: e[None], eps)
+        latents = families.transform(state.q, batch)
+        raw = _unstandardise(data, latents)
+        inputs = data.arrays.inputs
+        values = run_points(run_key, setup.program, layout, inputs, raw.globals[0], raw.locals[0]).values
+        log_q = -jnp.sum(eps.globals**2) / 2
+        if setup.contrast == "marginal":  # the empirical contrast has the locals' q inside r
+            log_q += -jnp.sum(eps.locals**2) / 2
+        return Draws(values, _log_target(setup, data, run_key, state, latents, index)[0] - log_q)
 
-    return jax.lax.map(one, eps, batch_size=256)
+    return jax.lax.map(one, _noise(setup, noise_key, num_draws, layout.num_points), batch_size=256)
 
 
 class DiscReport(NamedTuple):
@@ -390,12 +411,14 @@ def update_gen(setup: Setup, rates: Rates, data: Data, key: jax.Array, state: St
     tangent = families.zero_tangent(state.q)
     loss, gradient = jax.value_and_grad(gen_loss, argnums=4)(setup, data, key, state, tangent)
     rate = rates.gen * _cosine(2.0 * state.step / rates.steps - 1.0)
-    moving = state.frame_age >= SETTLE
+    implicit = setup.method == "implicit_klqp"
+    moving = (state.frame_age >= SETTLE) | (not implicit)
     move = families.natural_step(gradient, jnp.where(moving, rate, 0.0), MAX_STEP)
     q = families.retract(state.q, move)
     finite = _all_finite(gradient)
-    within = families.distance(state.frame, q, TRUST_LOC, TRUST_LOG_SCALE) <= 1.0
-    q = _choose(finite & within, q, state.q)
+    trust = jnp.where(state.calibration.weight > 0, CALIBRATED_TRUST, 1.0)
+    within = families.distance(state.frame, q, TRUST_LOC, TRUST_LOG_SCALE) <= trust
+    q = _choose(finite & (within | (not implicit)), q, state.q)
     return state._replace(q=q, loss_gen=loss, skipped=state.skipped + ~finite)
 
 
@@ -404,18 +427,30 @@ def gen_loss(setup: Setup, data: Data, key: jax.Array, state: State, tangent: Ga
     layout = setup.layout
     point_key, noise_key, run_key = jax.random.split(key, 3)
     # Points without latents of their own enter by their summed features; the program runs for its priors alone.
-    index = _choose_points(point_key, layout.num_points, setup.gen_points if layout.local_dim else 1)
-    share = layout.num_points / index.size
+    points_matter = layout.local_dim or setup.method == "klqp"
+    index = _choose_points(point_key, layout.num_points, setup.gen_points if points_matter else 1)
     q = families.retract(state.q, tangent)
     half = _noise(setup, noise_key, setup.gen_samples // 2, index.size)
     eps = jax.tree.map(lambda e: jnp.concatenate([e, -e]), half)
     latents = families.transform(families.at_points(q, index), eps)
-    run = _run(setup, data, run_key, latents, index)
-    ratio = _observed_ratio(setup, data, state, latents, index)
+    target = _log_target(setup, data, run_key, state, latents, index)
     entropy, local_entropy = families.entropy(q)
+    return -(jnp.mean(target) + entropy + (local_entropy if setup.contrast == "marginal" else 0.0))
+
+
+def _log_target(
+    setup: Setup, data: Data, key: jax.Array, state: State, latents: Latents, index: jax.Array
+) -> jax.Array:
+    """(S,): what q is fitted to, up to a constant; sums over points are estimated from those of `index`."""
+    share = setup.layout.num_points / index.size
+    exact = setup.method == "klqp"
+    run = _run(setup, data, key, latents, index, observed=exact)
+    if exact:
+        return run.log_prior_global + share * (run.log_prior_local + run.log_likelihood)
+    ratio = _observed_ratio(setup, data, state, latents, index)
     if setup.contrast == "marginal":
-        ratio += share * run.log_prior_local + local_entropy
-    return -(jnp.mean(run.log_prior_global + ratio) + entropy)
+        ratio += share * run.log_prior_local
+    return run.log_prior_global + ratio
 
 
 def _observed_ratio(setup: Setup, data: Data, state: State, latents: Latents, index: jax.Array) -> jax.Array:
@@ -437,8 +472,9 @@ def _observed_ratio(setup: Setup, data: Data, state: State, latents: Latents, in
 def _advance(rates: Rates, state: State) -> State:
     """Lets the frame follow q, and averages q over the last steps."""
     progress = state.step / rates.steps
-    far = families.distance(state.frame, state.q, TRUST_LOC, TRUST_LOG_SCALE) > 0.5
-    due = (state.frame_age >= REFRESH - 1) & ((progress < TRAVEL) | far) & (progress < CALIBRATE)
+    at_the_border = families.distance(state.frame, state.q, TRUST_LOC, TRUST_LOG_SCALE) > 0.9
+    late = (progress < REST) & at_the_border & (state.frame_age >= LATE_REFRESH - 1)
+    due = late | ((progress < TRAVEL) & (state.frame_age >= REFRESH - 1))
     frame = _choose(due, state.q, state.frame)
     averaged = state.step - (1.0 - AVERAGED) * rates.steps
     share = jnp.where(averaged < 0, 0.0, jnp.minimum(0.998, averaged / (10.0 + averaged)))
@@ -448,11 +484,26 @@ def _advance(rates: Rates, state: State) -> State:
     )
 
 
-def _run(setup: Setup, data: Data, key: jax.Array, latents: Latents, index: jax.Array) -> Run:
-    """The program at each of S latents, for the points `index`, with the same noise for all."""
-    inputs = take_points(setup.layout, data.arrays, index).inputs
+def _run(
+    setup: Setup, data: Data, key: jax.Array, latents: Latents, index: jax.Array, *, observed: bool = False
+) -> Run:
+    """The program at each of S latents, for the points `index`, with the same noise for all; scored at the data if
+    `observed`."""
+    points = take_points(setup.layout, data.arrays, index)
     raw = _unstandardise(data, latents)
-    return jax.vmap(lambda g, z: run_points(key, setup.program, setup.layout, inputs, g, z))(raw.globals, raw.locals)
+
+    def one(global_latents: jax.Array, local_latents: jax.Array) -> Run:
+        return run_points(
+            key,
+            setup.program,
+            setup.layout,
+            points.inputs,
+            global_latents,
+            local_latents,
+            observed=points.observed if observed else None,
+        )
+
+    return jax.vmap(one)(raw.globals, raw.locals)
 
 
 def _simulate_points(

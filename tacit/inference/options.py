@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Contrast = Literal["marginal", "empirical"]
+Method = Literal["implicit_klqp", "klqp"]
 RatioLossName = Literal["multiclass", "log", "hinge"]
 
 
@@ -14,6 +15,11 @@ class InferenceOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    method: Method = Field(
+        "implicit_klqp",
+        description="implicit_klqp learns the likelihood's part from simulations; klqp uses the program's own density, "
+        "where every variable has one: the yardstick of the other.",
+    )
     steps: int = Field(12_000, ge=100, le=1_000_000, description="Updates of the variational family.")
     contrast: Contrast = Field(
         "marginal",

@@ -1,13 +1,17 @@
 """Fits whose answer is known: by conjugacy or quadrature. Each also checks a feature of the driver."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pydantic
 import pytest
 
-from tacit.errors import DivergedError
-from tacit.inference import InferenceOptions, Problem, fit
+from tacit.errors import DivergedError, InferenceError
+from tacit.inference import InferenceOptions, Problem, fit, initialize, load, save, update
 from tacit.ppl import HalfNormal, Implicit, Normal, Poisson, plate
 
 KEY = jax.random.key(0)
@@ -194,3 +198,64 @@ def test_options_refuse_what_does_not_fit_together():
         InferenceOptions(contrast="empirical", ratio_loss="multiclass")
     with pytest.raises(pydantic.ValidationError, match="step_count"):
         InferenceOptions(step_count=3)
+
+
+def test_klqp_has_the_conjugate_posterior_and_no_ratio(conjugate):
+    problem, mean, sd = conjugate
+    result = fit(KEY, problem, options=InferenceOptions(method="klqp", steps=2000), num_draws=4000)
+    off, ratio = errors(result.posterior["w"], mean, sd)
+    assert off.max() < 0.1
+    np.testing.assert_allclose(ratio, 1.0, atol=0.06)
+    # A Gaussian family holds a Gaussian posterior: all weights are equal but for noise in q.
+    assert result.diagnostics["effective_draws"] > 3600
+    assert result.diagnostics["k_hat"] < 0.5
+    assert "ratio_correct" not in result.diagnostics
+
+
+GO_ON = """
+import sys
+import jax, numpy as np
+sys.path.insert(0, sys.argv[1])
+from test_fit import RESUMED, regression
+from tacit.inference import Problem, fit
+arrays = dict(np.load(sys.argv[2]))
+data = {name: arrays.pop(f"data/{name}") for name in ("x", "y")}
+problem = Problem(regression, observed={"y": data["y"]}, inputs={"x": data["x"]}, axes={"x": ("N", "D")})
+result = fit(jax.random.key(99), problem, options=RESUMED, num_draws=50, checkpoint=arrays)
+np.savez(sys.argv[3], w=result.posterior["w"], loss_gen=result.losses["loss_gen"])
+"""
+RESUMED = InferenceOptions(steps=400)
+
+
+def test_a_fit_goes_on_in_another_process_bit_for_bit(conjugate, tmp_path):
+    problem = conjugate[0]
+    checkpoints = []
+    undisturbed = fit(
+        KEY, problem, options=RESUMED, num_draws=50, on_checkpoint=checkpoints.append, checkpoint_seconds=0.0
+    )
+    assert 0 < checkpoints[1]["history"][-1, 0] < 400
+    data = {"data/x": problem.inputs["x"], "data/y": problem.observed["y"]}
+    np.savez(tmp_path / "checkpoint.npz", **checkpoints[1], **data)
+    here = Path(__file__).parent
+    arguments = [str(here), str(tmp_path / "checkpoint.npz"), str(tmp_path / "result.npz")]
+    subprocess.run([sys.executable, "-c", GO_ON, *arguments], check=True)
+    resumed = np.load(tmp_path / "result.npz")
+    np.testing.assert_array_equal(resumed["w"], undisturbed.posterior["w"])
+
+
+def test_a_checkpoint_of_another_problem_is_refused(conjugate):
+    session = initialize(KEY, conjugate[0], options=RESUMED)
+    other = Problem(one_mean, observed={"x": np.zeros(3, np.float32)}, inputs={"N": 3})
+    with pytest.raises(InferenceError, match="does not belong"):
+        load(other, save(session), options=RESUMED)
+
+
+def test_single_updates_are_the_same_as_chunks(conjugate):
+    options = InferenceOptions(steps=100)
+    one_by_one = initialize(KEY, conjugate[0], options=options)
+    for _ in range(10):
+        one_by_one = update(one_by_one)
+    at_once = update(initialize(KEY, conjugate[0], options=options), 10)
+    np.testing.assert_array_equal(one_by_one.state.q.loc, at_once.state.q.loc)
+    assert one_by_one.done == at_once.done == 10
+    assert update(at_once, 1000).done == 100  # never beyond the total

@@ -1,0 +1,103 @@
+"""Whether to trust a fit: figures, and sentences that say when not to.
+
+`k_hat` is the shape of the generalised Pareto tail of the importance weights target / q (Vehtari et al., 2024, Pareto
+smoothed importance sampling): above 0.7 q misses a part of the target. In ImplicitKLqp the target is the posterior as
+the ratio estimator sees it, so `k_hat` judges the family, `ratio_correct` the estimator.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+from tacit.inference import families
+from tacit.inference.implicit_klqp import CALIBRATE, TRUST_LOC, TRUST_LOG_SCALE, Setup, State
+
+K_HAT_LIMIT = 0.7
+# q counts as still moving when at the end it is so far from its average, in standard deviations of a mean.
+MOVING = 0.25
+SATURATED = 0.99
+
+
+def diagnostics(
+    setup: Setup, state: State, losses: Mapping[str, np.ndarray], log_weight: np.ndarray, *, simulated: int
+) -> dict[str, Any]:
+    """Figures over the last tenth of the steps.
+
+    `ratio_chance` is what guessing scores on `ratio_correct`; `k_hat` and `effective_draws` are of importance
+    resampling from q; `moved` is the distance of the last q from the average, in posterior standard deviations.
+    """
+    steps = int(losses["step"][-1])
+    last = losses["step"] > 0.9 * steps
+    # Calibration makes no ratio updates, so the ratio is judged by the last updates before it.
+    learnt = (losses["step"] > 0.9 * CALIBRATE * steps) & (losses["step"] <= CALIBRATE * steps)
+    learnt = learnt if np.any(learnt) else losses["step"] > 0
+    figures: dict[str, Any] = {
+        "method": setup.method,
+        "steps": steps,
+        "loss_gen": float(np.mean(losses["loss_gen"][last])),
+        "moved": float(families.distance(state.q_average, state.q, TRUST_LOC, TRUST_LOG_SCALE)) * TRUST_LOC,
+        "skipped_updates": int(state.skipped),
+        **_importance(log_weight),
+    }
+    if setup.method == "implicit_klqp":
+        figures |= {
+            "loss_disc": float(np.mean(losses["loss_disc"][learnt])),
+            "ratio_correct": float(np.mean(losses["correct"][learnt])),
+            "ratio_chance": 1.0 / setup.latent_samples if setup.contrast == "marginal" else 0.5,
+            "simulated_points": simulated,
+            "dropped_simulations": int(state.dropped),
+        }
+    return figures
+
+
+def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
+    """One sentence for each thing that speaks against the fit, with what to do about it."""
+    found = []
+    if figures["k_hat"] is None:
+        found.append("The importance weights are not finite: the fit cannot be judged, and should not be trusted.")
+    elif figures["k_hat"] > K_HAT_LIMIT:
+        found.append(
+            f"Pareto k-hat is {figures['k_hat']:.2f}, above {K_HAT_LIMIT}: the posterior has parts that the "
+            "variational family does not reach (heavier tails, bends or further modes). Means are often still usable; "
+            "tail probabilities are not."
+        )
+    if figures["moved"] > MOVING:
+        found.append(
+            f"The fit was still moving at the end (by {figures['moved']:.2f} posterior standard deviations): give it "
+            "more steps."
+        )
+    if figures["skipped_updates"]:
+        found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")
+    infinite = [name for name, value in posterior.items() if not np.all(np.isfinite(value))]
+    if infinite:
+        found.append(f"Some draws of {', '.join(infinite)} are not finite.")
+    return found + (_ratio_warnings(figures) if figures["method"] == "implicit_klqp" else [])
+
+
+def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
+    found = []
+    if figures["ratio_correct"] <= figures["ratio_chance"]:
+        found.append(
+            "The ratio estimator does no better than chance: the data may say nothing about the latents, or it needs "
+            "more steps."
+        )
+    if figures["ratio_correct"] > SATURATED:
+        found.append(
+            "The ratio estimator is saturated: it tells the two sides apart without fail, so its slope, from which the "
+            "posterior comes, is not reliable."
+        )
+    if figures["dropped_simulations"]:
+        share = figures["dropped_simulations"] / figures["simulated_points"]
+        found.append(f"{share:.2%} of the simulated points were not finite and were dropped.")
+    return found
+
+
+def _importance(log_weight: np.ndarray) -> dict[str, Any]:
+    if not np.all(np.isfinite(log_weight)) or len(log_weight) < 100:
+        return {"k_hat": None, "effective_draws": None}
+    # The library takes log likelihoods, of which the weights are the inverse.
+    smoothed, k_hat = array_stats.psislw(-log_weight.astype(np.float64))
+    weights = np.exp(smoothed - smoothed.max())
+    return {"k_hat": float(k_hat), "effective_draws": float(weights.sum() ** 2 / (weights**2).sum())}

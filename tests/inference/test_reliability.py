@@ -1,0 +1,73 @@
+"""The figures a fit is judged by, on weights whose tail is known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tacit.inference import InferenceOptions, Problem, fit, reliability
+from tacit.ppl import Normal, StudentT
+
+FIGURES = {
+    "method": "implicit_klqp",
+    "k_hat": 0.1,
+    "moved": 0.0,
+    "skipped_updates": 0,
+    "ratio_correct": 0.2,
+    "ratio_chance": 0.0625,
+    "dropped_simulations": 0,
+    "simulated_points": 1000,
+}
+
+
+@pytest.mark.parametrize("shape", [0.3, 0.9])
+def test_k_hat_is_the_shape_of_the_weights_tail(shape):
+    """Weights that follow a Pareto law with shape 1 / k have k-hat k (sd about 0.07 at 4,000 draws)."""
+    weights = np.random.default_rng(0).pareto(1.0 / shape, 4000) + 1.0
+    figures = reliability._importance(np.log(weights))
+    assert figures["k_hat"] == pytest.approx(shape, abs=0.2)
+
+
+def test_equal_weights_count_every_draw():
+    figures = reliability._importance(np.random.default_rng(0).normal(0.0, 1e-4, 1000))
+    assert figures["effective_draws"] == pytest.approx(1000, rel=1e-3)
+
+
+def test_infinite_weights_cannot_be_judged():
+    assert reliability._importance(np.array([0.0, np.inf] * 100))["k_hat"] is None
+    assert "cannot be judged" in reliability.warnings({**FIGURES, "k_hat": None}, {})[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"k_hat": 0.8}, "k-hat is 0.80"),
+        ({"moved": 0.4}, "still moving"),
+        ({"skipped_updates": 3}, "3 updates were not finite"),
+        ({"ratio_correct": 0.06}, "no better than chance"),
+        ({"ratio_correct": 0.999}, "saturated"),
+        ({"dropped_simulations": 10}, "1.00% of the simulated points"),
+    ],
+)
+def test_each_fault_has_its_sentence(change, sentence):
+    assert reliability.warnings(FIGURES, {"z": np.zeros(3)}) == []
+    (warning,) = reliability.warnings({**FIGURES, **change}, {"z": np.zeros(3)})
+    assert sentence in warning
+
+
+def test_infinite_draws_are_named():
+    (warning,) = reliability.warnings(FIGURES, {"z": np.array([0.0, np.inf])})
+    assert "draws of z are not finite" in warning
+
+
+def heavy():
+    z = StudentT(2.0, 0.0, jnp.ones(4), name="z")
+    Normal(jnp.sum(z.value) * 1e-3, 1.0, name="x")
+
+
+def test_a_posterior_with_heavy_tails_is_reported():
+    """The data say next to nothing: the posterior is Student's t with 2 degrees of freedom, as no Gaussian is."""
+    options = InferenceOptions(method="klqp", steps=1000)
+    result = fit(jax.random.key(0), Problem(heavy, observed={"x": 0.0}), options=options, num_draws=4000)
+    assert result.diagnostics["k_hat"] > 0.7
+    assert "does not reach" in result.warnings[0]
