@@ -33,7 +33,8 @@ format: $(STAMP) ## Rewrite the code in the house format.
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP) ## Measure speed; prints ratios taken side by side.
-	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.language
 
 accuracy: $(STAMP) ## Slow statistical checks; ONLY=block runs one block.
 	$(BIN)/python -m benchmarks.accuracy $(if $(ONLY),--only $(ONLY))

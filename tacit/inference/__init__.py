@@ -1,10 +1,10 @@
 """Likelihood-free variational inference: `fit` a `Problem` by ImplicitKLqp.
 
-`fit` does all of it; `initialize`, `update` and `finalize` are its steps, `save` and `load` carry a session to another
-process.
+`fit` does all of it; `initialize`, `run` (or `update` by hand) and `finalize` are its steps; `save` and `load` carry a
+session to another process.
 """
 
-from tacit.inference.driver import Fit, Progress, Session, finalize, fit, initialize, load, save, update
+from tacit.inference.driver import Fit, Progress, Session, finalize, fit, initialize, load, run, save, update
 from tacit.inference.options import InferenceOptions
 from tacit.inference.problem import Problem
 
@@ -18,6 +18,7 @@ __all__ = [
     "fit",
     "initialize",
     "load",
+    "run",
     "save",
     "update",
 ]

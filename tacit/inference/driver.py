@@ -81,7 +81,7 @@ def fit(
     on_checkpoint: Callable[[dict[str, np.ndarray]], None] | None = None,
     checkpoint_seconds: float = 10.0,
 ) -> Fit:
-    """Fits q to the posterior of `problem` and draws from it: `initialize`, `update` until done, `finalize`.
+    """Fits q to the posterior of `problem` and draws from it: `initialize`, `run`, `finalize`.
 
     The same key, problem and options give the same draws, bit for bit on the same hardware, also when the fit goes on
     from a checkpoint.
@@ -100,8 +100,19 @@ def fit(
         session = initialize(key, problem, options=options)
     else:
         session = load(problem, checkpoint, options=options)
-    num_steps, saved = FIRST_CHUNK, time.perf_counter()
-    first = session.done
+    session = run(session, on_progress=on_progress, on_checkpoint=on_checkpoint, checkpoint_seconds=checkpoint_seconds)
+    return finalize(session, num_draws)
+
+
+def run(
+    session: Session,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_checkpoint: Callable[[dict[str, np.ndarray]], None] | None = None,
+    checkpoint_seconds: float = 10.0,
+) -> Session:
+    """Makes all steps that are left, in chunks of about CHUNK_SECONDS; arguments as of `fit`."""
+    num_steps, saved, first = FIRST_CHUNK, time.perf_counter(), session.done
     while session.done < session.total:
         start = time.perf_counter()
         session = update(session, num_steps)
@@ -116,7 +127,7 @@ def fit(
         # The first chunk's time holds the compilation and tells nothing.
         known = done - first > FIRST_CHUNK
         num_steps = max(1, min(4 * num_steps, round(CHUNK_SECONDS * speed))) if known else 4 * FIRST_CHUNK
-    return finalize(session, num_draws)
+    return session
 
 
 def initialize(key: jax.Array, problem: Problem, *, options: InferenceOptions | None = None) -> Session:

@@ -116,8 +116,8 @@ def layout(problem: Problem) -> Layout:
     """Reads the structure off a traced run.
 
     Raises:
-      InferenceError: no latent variables, a discrete latent, a global latent without density, or observed variables
-        that do not share one data plate.
+      InferenceError: no latent variables, a variable that the program sets itself, a discrete latent, a global latent
+        without density, or observed variables that do not share one data plate.
     """
     traced = trace(problem)
     variables = {name: t.variable for name, t in traced.items()}
@@ -132,6 +132,12 @@ def layout(problem: Problem) -> Layout:
         )
     (plate,) = plates
     latents = [rv for name, rv in variables.items() if name not in problem.observed and rv.kind != "deterministic"]
+    fixed = [rv.name for rv in latents if rv.is_set]
+    if fixed:
+        raise InferenceError(
+            f"the program sets {', '.join(map(repr, fixed))} itself, which inference would not see: give it as "
+            "observed data."
+        )
     if not latents:
         raise InferenceError("no latent variables: there is nothing to infer")
     for rv in latents:

@@ -141,6 +141,12 @@ def implicit_global():
     Normal(0.0, 1.0, name="x")
 
 
+def set_inside():
+    z = Normal(0.0, 1.0, name="z")
+    Normal(z, 1.0, name="w", value=0.5)
+    Normal(z, 1.0, name="x")
+
+
 def no_latents():
     Normal(0.0, 1.0, name="x")
 
@@ -158,6 +164,7 @@ def two_plates():
     [
         (discrete, {"x": 0.0}, "'b' is discrete"),
         (implicit_global, {"x": 0.0}, "'z' is implicit"),
+        (set_inside, {"x": 0.0}, "sets 'w' itself"),
         (no_latents, {"x": 0.0}, "no latent variables"),
         (no_latents, {}, "no observed variables"),
         (two_plates, {"x": np.zeros(2), "y": np.zeros(2)}, "different outermost plates"),

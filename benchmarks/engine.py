@@ -1,0 +1,82 @@
+"""Steps per second of the driver, beside the same mathematics without it.
+
+    python -m benchmarks.engine
+
+Three ways to make the same steps, in turn, round after round in one process; medians, and the medians of the ratios
+taken round by round. All are compiled before the clock starts.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from model_registry import load_registry
+from tacit.inference import InferenceOptions, driver, fit, implicit_klqp
+from tacit.inference.problem import arrays
+
+MODELS = ("poisson-rate", "eight-schools", "linear-regression")
+STEPS = 6000
+ROUNDS = 5
+# One call per update is slow: it makes a share of the steps, and its speed is scaled.
+CALLS = 300
+
+
+def ways(name: str) -> dict[str, Callable[[], float]]:
+    """The three ways for a model; each returns its steps per second."""
+    model = load_registry().get(name)
+    problem = model.problem(model.resolve(model.example))
+    options = InferenceOptions(steps=STEPS)
+    setup, rates = driver._setup(problem, options)
+    data = jax.jit(functools.partial(implicit_klqp.prepare, setup))(jax.random.key(0), arrays(problem, setup.layout))
+    init = jax.jit(functools.partial(implicit_klqp.init, setup))
+    one = jax.jit(functools.partial(implicit_klqp.step, setup))
+
+    @jax.jit
+    def scan(state: implicit_klqp.State) -> implicit_klqp.State:
+        return jax.lax.scan(lambda s, _: (implicit_klqp.step(setup, rates, data, s), None), state, length=STEPS)[0]
+
+    def with_driver() -> float:
+        """Progress, divergence and checkpoint checks included, as a worker runs it; without start and drawing."""
+        session = driver.initialize(jax.random.key(0), problem, options=options)
+        jax.block_until_ready(session.state)
+        seen: list[driver.Progress] = []
+        start = time.perf_counter()
+        driver.run(session, on_progress=seen.append, on_checkpoint=lambda saved: None)
+        return STEPS / (time.perf_counter() - start)
+
+    def plain_scan() -> float:
+        state = jax.block_until_ready(init(jax.random.key(1), data))
+        start = time.perf_counter()
+        jax.block_until_ready(scan(state))
+        return STEPS / (time.perf_counter() - start)
+
+    def call_per_update() -> float:
+        state = jax.block_until_ready(init(jax.random.key(1), data))
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            state = one(rates, data, state)
+        jax.block_until_ready(state)
+        return CALLS / (time.perf_counter() - start)
+
+    fit(jax.random.key(0), problem, options=options, num_draws=100)
+    jax.block_until_ready(one(rates, data, init(jax.random.key(1), data)))
+    jax.block_until_ready(scan(init(jax.random.key(1), data)))
+    return {"driver": with_driver, "plain scan": plain_scan, "a call per update": call_per_update}
+
+
+def main() -> None:
+    print("| model | driver, steps/s | plain scan | a call per update | driver / scan | driver / calls |")
+    print("|---|---|---|---|---|---|")
+    for name in MODELS:
+        timed = ways(name)
+        rounds = np.array([[way() for way in timed.values()] for _ in range(ROUNDS)])
+        middle = np.median(rounds, axis=0)
+        to_scan, to_calls = np.median(rounds[:, 0] / rounds[:, 1]), np.median(rounds[:, 0] / rounds[:, 2])
+        print(f"| {name} | {middle[0]:.0f} | {middle[1]:.0f} | {middle[2]:.0f} | {to_scan:.2f} | {to_calls:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
