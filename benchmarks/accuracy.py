@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from numpyro.infer import MCMC, NUTS
 
 from model_registry import Model, load_registry
-from tacit.inference import Fit, InferenceOptions, fit
+from tacit.inference import Fit, InferenceOptions, Problem, fit
+from tacit.ppl import BernoulliLogits, Normal, plate
 
 NUM_DRAWS = 4000
 SEEDS = (0, 1, 2)
@@ -110,7 +113,53 @@ def g_and_k() -> Iterator[str]:
     yield f"\nSeconds a fit: {seconds[0]:.1f} cold (with compilation), {np.median(seconds[1:]):.1f} warm (median)."
 
 
-BLOCKS: dict[str, Callable[[], Iterator[str]]] = {"models": models, "g-and-k": g_and_k}
+def logistic_problem(num_points: int) -> tuple[Problem, tuple[np.ndarray, np.ndarray]]:
+    """Logistic regression with 5 standard normal covariates, and its posterior by NUTS (4 x 2,000 draws)."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(num_points, 5)).astype(np.float32)
+    y = (rng.random(num_points) < 1.0 / (1.0 + np.exp(-x @ rng.normal(size=5)))).astype(np.int32)
+
+    def program(x: jax.Array) -> None:
+        w = Normal(0.0, 1.0, name="w", sample_shape=(5,))
+        with plate("N", x.shape[0]):
+            BernoulliLogits(x @ w, name="y")
+
+    def potential(w: jax.Array) -> jax.Array:
+        logits = x @ w
+        return jnp.sum(w**2) / 2 + jnp.sum(jax.nn.softplus(logits)) - jnp.sum(logits * y)
+
+    sampler = MCMC(
+        NUTS(potential_fn=potential),
+        num_warmup=500,
+        num_samples=2000,
+        num_chains=4,
+        chain_method="vectorized",
+        progress_bar=False,
+    )
+    sampler.run(jax.random.key(0), init_params=jnp.zeros((4, 5)))
+    draws = np.asarray(sampler.get_samples())
+    problem = Problem(program, observed={"y": y}, inputs={"x": x}, axes={"x": ("N", "D")})
+    return problem, (draws.mean(axis=0), draws.std(axis=0))
+
+
+def logistic() -> Iterator[str]:
+    """Logistic regression, D = 5, with and without its likelihood, against NUTS."""
+    yield "| points | method | seed | max / mean error of means (sds) | sd ratios | seconds |"
+    yield "|---|---|---|---|---|---|"
+    for num_points in (500, 2000, 20_000):
+        problem, answer = logistic_problem(num_points)
+        for method, steps in (("klqp", 3000), ("implicit_klqp", 12_000)):
+            for seed in SEEDS[:2]:
+                start = time.perf_counter()
+                options = InferenceOptions(method=method, steps=steps)
+                result = fit(jax.random.key(seed), problem, options=options, num_draws=NUM_DRAWS)
+                seconds = time.perf_counter() - start
+                worst, mean, low, high = compare(result.posterior["w"], *answer)
+                row = f"{worst:.2f} / {mean:.2f} | {low:.2f}-{high:.2f} | {seconds:.0f}"
+                yield f"| {num_points:,} | {method} | {seed} | {row} |"
+
+
+BLOCKS: dict[str, Callable[[], Iterator[str]]] = {"models": models, "g-and-k": g_and_k, "logistic": logistic}
 
 
 def main() -> None:

@@ -265,7 +265,7 @@ def _setup(problem: Problem, options: InferenceOptions) -> tuple[Setup, Rates]:
         disc_updates=options.disc_updates,
         gen_updates=options.gen_updates,
         gen_samples=options.gen_samples,
-        gen_points=min(options.gen_points, structure.num_points),
+        gen_points=options.resolved_gen_points(structure.num_points),
         width=options.width,
         rank=options.rank,
     )

@@ -43,11 +43,12 @@ class InferenceOptions(BaseModel):
     disc_updates: int = Field(1, ge=1, le=100, description="Ratio updates per step.")
     gen_updates: int = Field(1, ge=1, le=100, description="Updates of the variational family per step.")
     gen_samples: int = Field(32, ge=2, le=4096, description="Latent draws per update of the variational family.")
-    gen_points: int = Field(
-        512,
+    gen_points: int | None = Field(
+        None,
         ge=1,
         le=1_000_000,
-        description="Data points per update of the variational family, where points have latents of their own.",
+        description="Data points per update of the variational family, where the update runs the program for them: by "
+        "default at most 512 with latents of their own, at most 20,000 under klqp.",
     )
     proposal_width: float = Field(
         2.0, gt=0.0, le=10.0, description="Simulations are made at latents this much wider than the variational family."
@@ -66,6 +67,10 @@ class InferenceOptions(BaseModel):
     def resolved_points(self, num_points: int) -> int:
         """Points simulated per update for a data set of `num_points`."""
         return min(num_points, self.points or min(512, max(64, num_points // 8)))
+
+    def resolved_gen_points(self, num_points: int) -> int:
+        """Points per update of the variational family for a data set of `num_points`."""
+        return min(num_points, self.gen_points or (20_000 if self.method == "klqp" else 512))
 
     @property
     def resolved_ratio_loss(self) -> RatioLossName:
