@@ -42,17 +42,19 @@ from tacit.inference.ratio_losses import POINTWISE, multiclass_loss, own, pairwi
 
 PRIOR_DRAWS = 512
 # The frame jumps to q every REFRESH steps during the first TRAVEL share of the steps; after a jump r learns alone for
-# SETTLE steps. Within a frame q moves at most TRUST_LOC of its standard deviations, and a factor exp(TRUST_LOG_SCALE).
-# Until the REST share the frame still jumps, rarely, when q is at that border; then never again.
+# SETTLE steps, the last CALIBRATED_BEFORE of them with calibration, which forgets by MEMORY a step.
+# Within a frame q moves at most TRUST_LOC of its standard deviations, and a factor exp(TRUST_LOG_SCALE).
 REFRESH = 100
 SETTLE = 50
 TRAVEL = 0.3
-LATE_REFRESH = 500
-REST = 0.5
+CALIBRATED_BEFORE = 20
+MEMORY = 0.97
+# At the end, when only q moves, calibration forgets slowly.
+RESTING_MEMORY = 0.999
 TRUST_LOC = 1.0
 TRUST_LOG_SCALE = 0.5
 # Once r is calibrated around q itself, q may go so many times further.
-CALIBRATED_TRUST = 2.0
+CALIBRATED_TRUST = 8.0
 # A natural-gradient step is clipped to this many standard deviations (a third of it for scales).
 MAX_STEP = 0.3
 # The share of steps after which r rests and is calibrated, at latents drawn from q widened by CALIBRATION_WIDTH.
@@ -187,15 +189,26 @@ def step(setup: Setup, rates: Rates, data: Data, state: State) -> State:
     state = state._replace(key=key)
     # The hinge loss knows no size of a ratio, the empirical contrast no other latents: there is nothing to correct.
     calibrated = setup.contrast == "marginal" and setup.ratio_loss != "hinge"
-    calibrating = calibrated & (state.step >= CALIBRATE * rates.steps)
     implicit = setup.method == "implicit_klqp"
+    progress = state.step / rates.steps
+    resting = calibrated & (progress >= CALIBRATE)
+    moving = (progress < TRAVEL) & (state.frame_age >= SETTLE - CALIBRATED_BEFORE)
     for disc_key in keys[: setup.disc_updates] if implicit else []:
         state = jax.lax.cond(
-            calibrating,
-            functools.partial(calibrate, setup, data, disc_key),
+            resting,
+            functools.partial(
+                calibrate, setup, data, disc_key, points=EXTRA_POINTS * setup.points, memory=RESTING_MEMORY
+            ),
             functools.partial(update_disc, setup, rates, data, disc_key),
             state,
         )
+        if calibrated:
+            state = jax.lax.cond(
+                moving,
+                functools.partial(calibrate, setup, data, disc_key, points=setup.points, memory=MEMORY),
+                lambda state: state,
+                state,
+            )
     state = jax.lax.cond(
         implicit & (state.step % SNAPSHOT == 0),
         functools.partial(take_snapshot, setup, data),
@@ -309,11 +322,16 @@ def _logits(setup: Setup, rows: jax.Array, latent_rows: jax.Array) -> jax.Array:
     return jnp.einsum("smf,tmf->smt" if setup.layout.local_dim else "smf,tf->smt", rows, latent_rows)
 
 
-def calibrate(setup: Setup, data: Data, key: jax.Array, state: State) -> State:
-    """Adds simulations to the regression that `correction` reads: slopes of r at the latents that made the data."""
+def calibrate(setup: Setup, data: Data, key: jax.Array, state: State, *, points: int, memory: float) -> State:
+    """Adds simulations to the regression that `correction` reads: slopes of r at the latents that made the data.
+
+    Args:
+      points: simulated per latent draw.
+      memory: the weight that earlier simulations keep; below 1 while r still learns.
+    """
     keys = jax.random.split(key, 3)
     num_points = setup.layout.num_points
-    index = _choose_points(keys[0], num_points, EXTRA_POINTS * setup.points)
+    index = _choose_points(keys[0], num_points, points)
     critic = _with_parameters(setup, state.snapshot, data)
     eps = jax.tree.map(lambda e: CALIBRATION_WIDTH * e, _noise(setup, keys[1], setup.latent_samples, index.size))
     latents = families.transform(families.at_points(state.q, index), eps)
@@ -341,7 +359,7 @@ def calibrate(setup: Setup, data: Data, key: jax.Array, state: State) -> State:
     design = jnp.concatenate([jnp.ones((len(slopes), 1)), eps.globals], axis=1)
     usable = jnp.all(jnp.isfinite(slopes), axis=1)
     slopes, design = jnp.where(usable[:, None], slopes, 0.0), jnp.where(usable[:, None], design, 0.0)
-    sums = state.calibration
+    sums = jax.tree.map(lambda s: memory * s, state.calibration)
     sums = Calibration(
         sums.weight + jnp.sum(usable), sums.design + design.T @ design, sums.response + design.T @ slopes
     )
@@ -411,14 +429,16 @@ def update_gen(setup: Setup, rates: Rates, data: Data, key: jax.Array, state: St
     tangent = families.zero_tangent(state.q)
     loss, gradient = jax.value_and_grad(gen_loss, argnums=4)(setup, data, key, state, tangent)
     rate = rates.gen * _cosine(2.0 * state.step / rates.steps - 1.0)
-    implicit = setup.method == "implicit_klqp"
-    moving = (state.frame_age >= SETTLE) | (not implicit)
+    exact = setup.method == "klqp"
+    progress = state.step / rates.steps
+    resting = (progress >= TRAVEL) & (progress < CALIBRATE) & (setup.contrast == "marginal")
+    moving = exact | ((state.frame_age >= SETTLE) & ~resting)
     move = families.natural_step(gradient, jnp.where(moving, rate, 0.0), MAX_STEP)
     q = families.retract(state.q, move)
     finite = _all_finite(gradient)
-    trust = jnp.where(state.calibration.weight > 0, CALIBRATED_TRUST, 1.0)
+    trust = jnp.where(progress >= CALIBRATE, CALIBRATED_TRUST, 1.0)
     within = families.distance(state.frame, q, TRUST_LOC, TRUST_LOG_SCALE) <= trust
-    q = _choose(finite & (within | (not implicit)), q, state.q)
+    q = _choose(finite & (within | exact), q, state.q)
     return state._replace(q=q, loss_gen=loss, skipped=state.skipped + ~finite)
 
 
@@ -472,15 +492,17 @@ def _observed_ratio(setup: Setup, data: Data, state: State, latents: Latents, in
 def _advance(rates: Rates, state: State) -> State:
     """Lets the frame follow q, and averages q over the last steps."""
     progress = state.step / rates.steps
-    at_the_border = families.distance(state.frame, state.q, TRUST_LOC, TRUST_LOG_SCALE) > 0.9
-    late = (progress < REST) & at_the_border & (state.frame_age >= LATE_REFRESH - 1)
-    due = late | ((progress < TRAVEL) & (state.frame_age >= REFRESH - 1))
+    due = (progress < TRAVEL) & (state.frame_age >= REFRESH - 1)
     frame = _choose(due, state.q, state.frame)
     averaged = state.step - (1.0 - AVERAGED) * rates.steps
     share = jnp.where(averaged < 0, 0.0, jnp.minimum(0.998, averaged / (10.0 + averaged)))
     average = jax.tree.map(lambda a, p: share * a + (1.0 - share) * p, state.q_average, state.q)
     return state._replace(
-        step=state.step + 1, frame=frame, frame_age=jnp.where(due, 0, state.frame_age + 1), q_average=average
+        step=state.step + 1,
+        frame=frame,
+        frame_age=jnp.where(due, 0, state.frame_age + 1),
+        q_average=average,
+        calibration=_choose(due, jax.tree.map(jnp.zeros_like, state.calibration), state.calibration),
     )
 
 

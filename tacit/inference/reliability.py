@@ -1,8 +1,9 @@
 """Whether to trust a fit: figures, and sentences that say when not to.
 
 `k_hat` is the shape of the generalised Pareto tail of the importance weights target / q (Vehtari et al., 2024, Pareto
-smoothed importance sampling): above 0.7 q misses a part of the target. In ImplicitKLqp the target is the posterior as
-the ratio estimator sees it, so `k_hat` judges the family, `ratio_correct` the estimator.
+smoothed importance sampling): above 0.7 q misses a part of the target, unless the weights are all but equal. In
+ImplicitKLqp the target is the posterior as the ratio estimator sees it, so `k_hat` judges the family; the estimator is
+judged by `ratio_correct`, and by how far calibration had to move q.
 """
 
 from collections.abc import Mapping
@@ -12,12 +13,16 @@ import numpy as np
 from arviz_stats.base import array_stats
 
 from tacit.inference import families
-from tacit.inference.implicit_klqp import CALIBRATE, TRUST_LOC, TRUST_LOG_SCALE, Setup, State
+from tacit.inference.implicit_klqp import CALIBRATE, Setup, State
 
 K_HAT_LIMIT = 0.7
+# With so large a share of effective draws the weights are all but equal, and the shape of their tail is of no account.
+EQUAL_WEIGHTS = 0.9
 # q counts as still moving when at the end it is so far from its average, in standard deviations of a mean.
 MOVING = 0.25
 SATURATED = 0.99
+# Calibration is a small correction: one so large, in standard deviations of the frame, says that r was poor.
+FAR = 2.0
 
 
 def diagnostics(
@@ -37,13 +42,15 @@ def diagnostics(
         "method": setup.method,
         "steps": steps,
         "loss_gen": float(np.mean(losses["loss_gen"][last])),
-        "moved": float(families.distance(state.q_average, state.q, TRUST_LOC, TRUST_LOG_SCALE)) * TRUST_LOC,
+        "moved": _distance(state.q_average, state.q),
         "skipped_updates": int(state.skipped),
+        "draws": len(log_weight),
         **_importance(log_weight),
     }
     if setup.method == "implicit_klqp":
         figures |= {
             "loss_disc": float(np.mean(losses["loss_disc"][learnt])),
+            "calibration_moved": _distance(state.frame, state.q_average),
             "ratio_correct": float(np.mean(losses["correct"][learnt])),
             "ratio_chance": 1.0 / setup.latent_samples if setup.contrast == "marginal" else 0.5,
             "simulated_points": simulated,
@@ -57,7 +64,7 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
     found = []
     if figures["k_hat"] is None:
         found.append("The importance weights are not finite: the fit cannot be judged, and should not be trusted.")
-    elif figures["k_hat"] > K_HAT_LIMIT:
+    elif figures["k_hat"] > K_HAT_LIMIT and figures["effective_draws"] < EQUAL_WEIGHTS * figures["draws"]:
         found.append(
             f"Pareto k-hat is {figures['k_hat']:.2f}, above {K_HAT_LIMIT}: the posterior has parts that the "
             "variational family does not reach (heavier tails, bends or further modes). Means are often still usable; "
@@ -78,6 +85,12 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
 
 def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
     found = []
+    if figures["calibration_moved"] > FAR:
+        found.append(
+            f"Calibrating the ratio estimator moved the fit by {figures['calibration_moved']:.1f} standard deviations: it "
+            "was not learnt well enough, and the posterior's location may be off by as much. Give it more steps, or "
+            "more points per step; many thousands of data points are hard."
+        )
     if figures["ratio_correct"] <= figures["ratio_chance"]:
         found.append(
             "The ratio estimator does no better than chance: the data may say nothing about the latents, or it needs "
@@ -92,6 +105,11 @@ def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
         share = figures["dropped_simulations"] / figures["simulated_points"]
         found.append(f"{share:.2%} of the simulated points were not finite and were dropped.")
     return found
+
+
+def _distance(frame: families.GaussianBlocks, q: families.GaussianBlocks) -> float:
+    """The largest move of a mean, in the frame's standard deviations, or twice the largest of a log scale."""
+    return float(families.distance(frame, q, 1.0, 0.5))
 
 
 def _importance(log_weight: np.ndarray) -> dict[str, Any]:

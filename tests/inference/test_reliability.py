@@ -11,8 +11,11 @@ from tacit.ppl import Normal, StudentT
 FIGURES = {
     "method": "implicit_klqp",
     "k_hat": 0.1,
+    "effective_draws": 500.0,
+    "draws": 1000,
     "moved": 0.0,
     "skipped_updates": 0,
+    "calibration_moved": 0.5,
     "ratio_correct": 0.2,
     "ratio_chance": 0.0625,
     "dropped_simulations": 0,
@@ -44,6 +47,7 @@ def test_infinite_weights_cannot_be_judged():
         ({"k_hat": 0.8}, "k-hat is 0.80"),
         ({"moved": 0.4}, "still moving"),
         ({"skipped_updates": 3}, "3 updates were not finite"),
+        ({"calibration_moved": 3.0}, "moved the fit by 3.0 standard deviations"),
         ({"ratio_correct": 0.06}, "no better than chance"),
         ({"ratio_correct": 0.999}, "saturated"),
         ({"dropped_simulations": 10}, "1.00% of the simulated points"),
@@ -53,6 +57,10 @@ def test_each_fault_has_its_sentence(change, sentence):
     assert reliability.warnings(FIGURES, {"z": np.zeros(3)}) == []
     (warning,) = reliability.warnings({**FIGURES, **change}, {"z": np.zeros(3)})
     assert sentence in warning
+
+
+def test_a_heavy_tail_of_weights_that_are_all_but_equal_is_no_fault():
+    assert reliability.warnings({**FIGURES, "k_hat": 2.0, "effective_draws": 990.0}, {}) == []
 
 
 def test_infinite_draws_are_named():
