@@ -87,8 +87,8 @@ def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
     found = []
     if figures["calibration_moved"] > FAR:
         found.append(
-            f"Calibrating the ratio estimator moved the fit by {figures['calibration_moved']:.1f} standard deviations: it "
-            "was not learnt well enough, and the posterior's location may be off by as much. Give it more steps, or "
+            f"Calibrating the ratio estimator moved the fit by {figures['calibration_moved']:.1f} standard deviations: "
+            "it was not learnt well enough, and the posterior's location may be off by as much. Give it more steps, or "
             "more points per step; many thousands of data points are hard."
         )
     if figures["ratio_correct"] <= figures["ratio_chance"]:
