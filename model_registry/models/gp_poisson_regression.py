@@ -1,0 +1,45 @@
+"""Counts along a line whose log rate is a smooth unknown function, a Gaussian process."""
+
+import jax
+import jax.numpy as jnp
+
+from model_registry import Field, Model
+from tacit.ppl import Deterministic, Gamma, HalfNormal, Normal, Poisson
+
+# Added to the diagonal of the covariance, relative to it, so that rounding to single precision leaves it invertible.
+JITTER = 1e-5
+
+
+def program(x: jax.Array) -> None:
+    rho = Gamma(25.0, 4.0, name="rho")
+    alpha = HalfNormal(2.0, name="alpha")
+    # Not centred: the elements of f_tilde are independent whatever rho and alpha are.
+    f_tilde = Normal(0.0, 1.0, name="f_tilde", sample_shape=(len(x),))
+    distance = (x[:, None] - x[None, :]) / rho
+    correlation = jnp.exp(-0.5 * distance**2) + JITTER * jnp.eye(len(x))
+    f = Deterministic(alpha * (jnp.linalg.cholesky(correlation) @ f_tilde), name="f")
+    # No plate: the counts share the function f, so the whole data set is one observation.
+    Poisson(jnp.exp(f), name="k")
+
+
+model = Model(
+    name="gp-poisson-regression",
+    title="Poisson regression on a Gaussian process",
+    description=(
+        "The count k at x is Poisson with rate exp(f(x)). The function f is a Gaussian process with mean 0, standard "
+        "deviation alpha and covariance alpha^2 exp(-(x - x')^2 / (2 rho^2)). Priors: length scale rho ~ Gamma(25, 4), "
+        "in the unit of x, mostly between 4 and 9; alpha ~ HalfNormal(2). Scale x to match them."
+    ),
+    program=program,
+    data={
+        "x": Field(("N",), description="where each count was taken; all different"),
+        "k": Field(("N",), dtype="int", support="nonnegative", description="counts"),
+    },
+    example={
+        "x": [-10, -8, -6, -4, -2, 0, 2, 4, 6, 8, 10],
+        "k": [40, 37, 29, 12, 4, 3, 9, 19, 77, 82, 33],
+    },
+    references=(
+        "posteriordb (Magnusson et al.), posterior gp_pois_regr-gp_pois_regr: the model, its priors, the data",
+    ),
+)
