@@ -4,20 +4,21 @@ import jax
 import jax.numpy as jnp
 
 from model_registry import Field, Model
-from tacit.ppl import Deterministic, Gamma, HalfNormal, Normal, Poisson
+from tacit.ppl import Gamma, HalfNormal, MultivariateNormal, Poisson
 
-# Added to the diagonal of the covariance, relative to it, so that rounding to single precision leaves it invertible.
-JITTER = 1e-5
+# Added to the diagonal of the correlation, so that rounding to single precision leaves it invertible. It is noise in f
+# with a hundredth of the standard deviation alpha.
+JITTER = 1e-4
 
 
 def program(x: jax.Array) -> None:
     rho = Gamma(25.0, 4.0, name="rho")
     alpha = HalfNormal(2.0, name="alpha")
-    # Not centred: the elements of f_tilde are independent whatever rho and alpha are.
-    f_tilde = Normal(0.0, 1.0, name="f_tilde", sample_shape=(len(x),))
     distance = (x[:, None] - x[None, :]) / rho
     correlation = jnp.exp(-0.5 * distance**2) + JITTER * jnp.eye(len(x))
-    f = Deterministic(alpha * (jnp.linalg.cholesky(correlation) @ f_tilde), name="f")
+    # f itself is the latent, rather than independent normal numbers that make it up: each count says much about f at
+    # its x, so the posterior of f is close to normal, and hardly depends on rho and alpha.
+    f = MultivariateNormal(0.0, scale_tril=alpha * jnp.linalg.cholesky(correlation), name="f")
     # No plate: the counts share the function f, so the whole data set is one observation.
     Poisson(jnp.exp(f), name="k")
 
