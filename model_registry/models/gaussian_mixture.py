@@ -1,5 +1,7 @@
 """A mixture of two normal distributions; which of them a point comes from is summed out in its density."""
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
@@ -11,8 +13,8 @@ from tacit.ppl import Beta, Deterministic, HalfNormal, Normal, from_distribution
 def program(N: int) -> None:
     # Two means, each Normal(0, 2), in ascending order, so that swapping the components gives no second posterior mode.
     # The mean and the difference of two such numbers are independent: Normal(0, 2 / sqrt 2) and Normal(0, 2 sqrt 2).
-    centre = Normal(0.0, 2.0 / jnp.sqrt(2.0), name="centre")
-    gap = HalfNormal(2.0 * jnp.sqrt(2.0), name="gap")
+    centre = Normal(0.0, 2.0 / math.sqrt(2.0), name="centre")
+    gap = HalfNormal(2.0 * math.sqrt(2.0), name="gap")
     mu = Deterministic(jnp.stack([centre - gap / 2.0, centre + gap / 2.0]), name="mu")
     sigma = HalfNormal(2.0, name="sigma", sample_shape=(2,))
     theta = Beta(5.0, 5.0, name="theta")

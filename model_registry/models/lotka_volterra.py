@@ -35,8 +35,9 @@ def solve(log_z: jax.Array, theta: jax.Array, N: int) -> jax.Array:
 
 
 def program(N: int) -> None:
-    theta = TruncatedNormal(jnp.array([1.0, 0.05, 1.0, 0.05]), jnp.array([0.5, 0.05, 0.5, 0.05]), low=0.0, name="theta")
-    z_init = LogNormal(jnp.log(10.0), 1.0, name="z_init", sample_shape=(2,))
+    # NumPy for what is constant: a `jnp` function would run at once, on the device, when the model is loaded.
+    theta = TruncatedNormal(np.array([1.0, 0.05, 1.0, 0.05]), np.array([0.5, 0.05, 0.5, 0.05]), low=0.0, name="theta")
+    z_init = LogNormal(np.log(10.0), 1.0, name="z_init", sample_shape=(2,))
     sigma = LogNormal(-1.0, 1.0, name="sigma", sample_shape=(2,))
     log_z_init = jnp.log(z_init)
     LogNormal(log_z_init, sigma, name="y_init")
@@ -69,7 +70,8 @@ model = Model(
     },
     example={"y_init": PELTS[0], "y": PELTS[1:]},
     references=(
-        "Data: Hewitt (1921), The Conservation of the Wild Life of Canada, after the books of the Hudson's Bay Company",
+        "Data: Hewitt (1921), The Conservation of the Wild Life of Canada, after the books of the Hudson's Bay Company; "
+        "the numbers are those of Howard (2009), Modeling Basics, and of posteriordb",
         "posteriordb (Magnusson et al.), posterior hudson_lynx_hare-lotka_volterra: the model and its priors, after "
         "Carpenter (2018), Predator-prey population dynamics: the Lotka-Volterra model in Stan",
     ),
