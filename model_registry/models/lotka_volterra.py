@@ -70,7 +70,7 @@ model = Model(
     },
     example={"y_init": PELTS[0], "y": PELTS[1:]},
     references=(
-        "Data: Hewitt (1921), The Conservation of the Wild Life of Canada, after the books of the Hudson's Bay Company; "
+        "Data: Hewitt (1921), Conservation of the Wild Life of Canada, after the books of the Hudson's Bay Company; "
         "the numbers are those of Howard (2009), Modeling Basics, and of posteriordb",
         "posteriordb (Magnusson et al.), posterior hudson_lynx_hare-lotka_volterra: the model and its priors, after "
         "Carpenter (2018), Predator-prey population dynamics: the Lotka-Volterra model in Stan",
