@@ -91,5 +91,7 @@ model = Model(
         "y": Field(("T",), description="the rest of the series, in order"),
     },
     example={"y_init": SERIES[:5], "y": SERIES[5:]},
+    # The program has a density, and simulations from its prior overflow: fit with the density.
+    defaults={"method": "klqp"},
     references=("posteriordb (Magnusson et al.), posterior arK-arK: the model, its priors, the data",),
 )
