@@ -1,6 +1,6 @@
 """What a model is: a program, the data it takes, and the words that go with it.
 
-A model file exposes `model = Model(...)`; `model_registry/models/` has four to copy. The names tie data and program:
+A model file exposes `model = Model(...)`; `model_registry/models/` has some to copy. The names tie data and program:
 
 - a field named like a parameter of the program is an *input* (a covariate) and is given to it;
 - a parameter named like a dimension symbol ("N") is given that size, a plain int;

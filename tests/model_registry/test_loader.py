@@ -20,7 +20,20 @@ model = Model(
     data={"y": Field(("N",))}, example={"y": [1.0, 2.0]},
 )
 """
-BUILT_IN = ["eight-schools", "g-and-k", "linear-regression", "poisson-rate"]
+BUILT_IN = [
+    "ar-k",
+    "eight-schools",
+    "g-and-k",
+    "gaussian-mixture",
+    "gp-poisson-regression",
+    "linear-regression",
+    "linear-regression-unknown-noise",
+    "logistic-regression",
+    "lotka-volterra",
+    "poisson-rate",
+    "poisson-regression",
+    "student-t-regression",
+]
 
 
 @pytest.fixture
@@ -132,8 +145,8 @@ def test_a_changed_file_is_loaded_anew_with_another_hash(folder):
     ("reference", "says"),
     [
         ("eight-school", "there is no model 'eight-school'; there is eight-schools."),
-        ("Poisson-Rate", "there is no model 'Poisson-Rate'; there is poisson-rate."),
-        ("zzz", "there is no model 'zzz'; there is eight-schools, g-and-k, linear-regression, poisson-rate."),
+        ("Poisson-Rate", "there is no model 'Poisson-Rate'; there is poisson-rate, poisson-regression, "),
+        ("zzz", f"there is no model 'zzz'; there is {', '.join(BUILT_IN)}."),
         ("", "there is no model ''"),
         ("g-and-k@7", "model 'g-and-k' has no version '7'; there is g-and-k@1."),
         ("g-and-k@", "model 'g-and-k' has no version ''"),

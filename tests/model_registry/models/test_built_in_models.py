@@ -1,28 +1,15 @@
 """The built-in programs say what their descriptions say: densities, noise, and data against independent formulas."""
 
-import jax
 import numpy as np
 import pytest
 from scipy import stats
 
+from model_registry.loader import load_registry
 from model_registry.models import eight_schools, g_and_k, linear_regression, poisson_rate
 from tacit.errors import NoDensityError
-from tacit.ppl import make_log_joint_fn, make_value_setter, seed, tape
+from tests.model_registry.models.running import log_joint, run, shapes
 
-
-def run(model, key=0, data=None, **values):
-    """The random variables of one run at the model's own example (or `data`), with some of them set."""
-    inputs = model.inputs(model.resolve(model.example if data is None else data))
-    with seed(jax.random.key(key)), tape() as trace, make_value_setter(**values):
-        model.program(**inputs)
-    return trace
-
-
-def log_joint(model, **values):
-    """The log joint density of a model at its example and these latents."""
-    dataset = model.resolve(model.example)
-    observed = {name: dataset.arrays[name] for name in model.observed}
-    return float(make_log_joint_fn(model.program)(**model.inputs(dataset), **observed, **values))
+MODELS = load_registry().models
 
 
 def test_poisson_rate():
@@ -124,12 +111,10 @@ def test_the_g_and_k_example_is_the_same_everywhere():
         assert abs(below - p) < 3 * np.sqrt(p * (1 - p) / 500)
 
 
-@pytest.mark.parametrize("module", [eight_schools, g_and_k, linear_regression, poisson_rate])
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_every_program_runs_at_every_size(module, size):
-    model = module.model
+def test_every_program_runs_at_every_size(model, size):
     dims = dict.fromkeys(model.dims, size)
     data = {name: np.ones([dims.get(s, s) for s in field.shape]) for name, field in model.data.items()}
-    trace = run(model, data=data)
-    for name, rv in trace.items():
+    for name, rv in shapes(model, data).items():
         assert rv.shape == tuple(dims.get(s, s) for s in model.variables[name].shape)

@@ -1,0 +1,78 @@
+"""Predator and prey: a differential equation, solved inside the program, seen through multiplicative noise."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from model_registry import Field, Model
+from tacit.ppl import LogNormal, TruncatedNormal
+
+STEPS = 20  # of the solver between two observations
+
+
+def derivative(log_z: jax.Array, theta: jax.Array) -> jax.Array:
+    """Change of the logarithms of prey u and predators v: u' = (alpha - beta v) u, v' = (-gamma + delta u) v."""
+    alpha, beta, gamma, delta = theta
+    u, v = jnp.exp(log_z)
+    return jnp.stack([alpha - beta * v, -gamma + delta * u])
+
+
+def solve(log_z: jax.Array, theta: jax.Array, N: int) -> jax.Array:
+    """Logarithms of both populations at times 1, ..., N, by Runge and Kutta's method of order four. Shape (N, 2)."""
+    h = 1.0 / STEPS
+
+    def step(log_z, _):
+        k1 = derivative(log_z, theta)
+        k2 = derivative(log_z + h / 2 * k1, theta)
+        k3 = derivative(log_z + h / 2 * k2, theta)
+        k4 = derivative(log_z + h * k3, theta)
+        log_z = log_z + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        return log_z, log_z
+
+    # jax.lax.scan rather than a Python loop: it is compiled once, not N times.
+    _, path = jax.lax.scan(step, log_z, length=N * STEPS)
+    return path[STEPS - 1 :: STEPS]
+
+
+def program(N: int) -> None:
+    # NumPy for what is constant: a `jnp` function would run at once, on the device, when the model is loaded.
+    theta = TruncatedNormal(np.array([1.0, 0.05, 1.0, 0.05]), np.array([0.5, 0.05, 0.5, 0.05]), low=0.0, name="theta")
+    z_init = LogNormal(np.log(10.0), 1.0, name="z_init", sample_shape=(2,))
+    sigma = LogNormal(-1.0, 1.0, name="sigma", sample_shape=(2,))
+    log_z_init = jnp.log(z_init)
+    LogNormal(log_z_init, sigma, name="y_init")
+    # No plate: the years hang together through the equation, so the whole series is one observation.
+    LogNormal(solve(log_z_init, theta.value, N), sigma, name="y")
+
+
+# Pelts that the Hudson's Bay Company bought in 1900, ..., 1920 (thousands): snowshoe hare, Canadian lynx.
+PELTS = np.array(
+    [
+        *[[30, 4], [47.2, 6.1], [70.2, 9.8], [77.4, 35.2], [36.3, 59.4], [20.6, 41.7], [18.1, 19]],
+        *[[21.4, 13], [22, 8.3], [25.4, 9.1], [27.1, 7.4], [40.3, 8], [57, 12.3], [76.6, 19.5]],
+        *[[52.3, 45.7], [19.5, 51.1], [11.2, 29.7], [7.6, 15.8], [14.6, 9.7], [16.2, 10.1], [24.7, 8.6]],
+    ]
+)
+
+model = Model(
+    name="lotka-volterra",
+    title="Lotka-Volterra equations of predator and prey",
+    description=(
+        "Prey u and predators v follow u' = (alpha - beta v) u and v' = (-gamma + delta u) v from z_init on, with "
+        "theta = (alpha, beta, gamma, delta); both are seen at equal intervals, the unit of time, through log-normal "
+        "noise sigma. Priors: alpha, gamma ~ Normal(1, 0.5) and beta, delta ~ Normal(0.05, 0.05), all positive; z_init "
+        "~ LogNormal(log 10, 1); sigma ~ LogNormal(-1, 1). Choose units in which these make sense."
+    ),
+    program=program,
+    data={
+        "y_init": Field((2,), support="positive", description="prey and predators seen at time 0"),
+        "y": Field(("N", 2), support="positive", description="prey and predators seen at times 1, ..., N"),
+    },
+    example={"y_init": PELTS[0], "y": PELTS[1:]},
+    references=(
+        "Data: Hewitt (1921), Conservation of the Wild Life of Canada, after the books of the Hudson's Bay Company; "
+        "the numbers are those of Howard (2009), Modeling Basics, and of posteriordb",
+        "posteriordb (Magnusson et al.), posterior hudson_lynx_hare-lotka_volterra: the model and its priors, after "
+        "Carpenter (2018), Predator-prey population dynamics: the Lotka-Volterra model in Stan",
+    ),
+)
