@@ -126,11 +126,15 @@ class ProgressRecord(BaseModel):
 
 
 class Outcome(Record):
-    """How a fit ended. Written last and once: what it names is complete."""
+    """How a fit ended. Written last and once: what it names is complete.
+
+    `first_step` is the step of the checkpoint that the deciding attempt went on from; 0 when it began anew.
+    """
 
     status: Status
     finished_at: datetime
     attempt: int | None = None
+    first_step: int = 0
     error: FitFailure | None = None
     warnings: tuple[str, ...] = ()
     progress: ProgressRecord | None = None

@@ -5,12 +5,15 @@
     fits/{id}/request.json             from here on the fit is accepted
     fits/{id}/attempts/{n}.json        a worker began; created by exactly one
     fits/{id}/attempts/{n}.end.json    it ended without deciding the fit
+    fits/{id}/checkpoint/{n}-{step}-{sha256}.safetensors
+                                       where attempt n was; older ones go when a newer one is durable
     fits/{id}/result/{n}/*             what attempt n produced; attempts that overlap cannot mix
     fits/{id}/outcome.json             created by exactly one writer; names the artefacts and their checksums
 
 Every record is written once. Whoever reads sees the fit as it stood at some moment, and later moments only add.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -22,7 +25,9 @@ from tacit.fits import arrays as array_files
 from tacit.fits.arrays import Arrays
 from tacit.fits.blobs import Blobs
 from tacit.fits.ids import is_fit_id
-from tacit.fits.records import Artefact, Attempt, AttemptEnd, Fit, FitRequest, Outcome, Record, now
+from tacit.fits.records import Artefact, Attempt, AttemptEnd, Fit, FitRequest, Outcome, Record, Status, now
+
+_log = logging.getLogger(__name__)
 
 _OPEN = "open/"
 
@@ -83,6 +88,27 @@ class FitStore:
         end = AttemptEnd(number=number, code=code, message=message, counts=counts, ended_at=now())
         self._blobs.create(f"{_attempt_key(fit_id, number)}.end.json", end.to_bytes())
 
+    def put_checkpoint(self, fit_id: str, attempt: int, step: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep where an attempt is, and drop what it and earlier attempts kept before."""
+        data = array_files.to_bytes(arrays)
+        key = _checkpoint_key(fit_id, attempt, step, data)
+        self._blobs.put(key, data)
+        for older in self._blobs.list(_checkpoints(fit_id)):
+            if older < key:
+                self._blobs.delete(older)
+
+    def checkpoint(self, fit_id: str) -> Arrays | None:
+        """The newest checkpoint that is whole; a damaged one is passed over with a line in the log."""
+        for key in reversed(self._blobs.list(_checkpoints(fit_id))):
+            data = self._blobs.get(key)
+            # One that is gone by now made room for a newer one, of an attempt that overlaps with ours.
+            if data is None:
+                continue
+            if key.endswith(f"-{array_files.artefact(data).sha256}.safetensors"):
+                return array_files.from_bytes(data)
+            _log.error("the checkpoint %s is damaged and passed over", key)
+        return None
+
     def put_artefact(self, fit_id: str, attempt: int, name: str, data: bytes) -> Artefact:
         """Write one file of the result of an attempt; name it in the outcome to make it count."""
         self._blobs.put(_result_key(fit_id, attempt, name), data)
@@ -92,6 +118,8 @@ class FitStore:
         """Decide a fit. False, with nothing changed, when it was decided before."""
         first = self._blobs.create(f"{_folder(fit_id)}outcome.json", outcome.to_bytes())
         self._blobs.delete(f"{_OPEN}{fit_id}")
+        if first and outcome.status is Status.SUCCEEDED:
+            self._blobs.delete(_checkpoints(fit_id))
         return first
 
     def artefact(self, fit: Fit, name: str) -> bytes:
@@ -169,6 +197,15 @@ def _no_such_fit(fit_id: str) -> NotFoundError:
 
 def _attempt_key(fit_id: str, number: int) -> str:
     return f"{_folder(fit_id)}attempts/{number:04d}"
+
+
+def _checkpoints(fit_id: str) -> str:
+    return f"{_folder(fit_id)}checkpoint/"
+
+
+def _checkpoint_key(fit_id: str, attempt: int, step: int, data: bytes) -> str:
+    """Sorts by attempt, then step; holds the checksum, so that one write makes the checkpoint and its proof."""
+    return f"{_checkpoints(fit_id)}{attempt:04d}-{step:012d}-{array_files.artefact(data).sha256}.safetensors"
 
 
 def _result_key(fit_id: str, attempt: int, name: str) -> str:

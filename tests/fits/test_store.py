@@ -172,3 +172,60 @@ def test_artefacts_are_named_by_the_outcome_alone(store: FitStore) -> None:
 def test_records_refuse_what_they_do_not_know(store: FitStore) -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
         make_request(priority=3)
+
+
+def _checkpoints(folder: Path, fit_id: str) -> list[Path]:
+    return sorted((folder / "fits" / fit_id / "checkpoint").glob("*"))
+
+
+def _state(step: int) -> arrays.Arrays:
+    return {"[1].loc": np.full(3, step, dtype=np.float32), "key": np.uint32(step) + np.zeros((), np.uint32)}
+
+
+def test_only_the_newest_checkpoint_is_kept(store: FitStore, folder: Path) -> None:
+    fit_id = accept(store).id
+    assert store.checkpoint(fit_id) is None
+    # An attempt that began anew is newer than one that got further.
+    for attempt, step in ((1, 25), (1, 125), (2, 7)):
+        store.put_checkpoint(fit_id, attempt, step, _state(step))
+        found = store.checkpoint(fit_id)
+        assert found is not None
+        np.testing.assert_array_equal(found["[1].loc"], _state(step)["[1].loc"])
+        assert found["key"].shape == ()
+        assert len(_checkpoints(folder, fit_id)) == 1
+
+
+def test_an_attempt_that_is_late_takes_no_newer_checkpoint_away(store: FitStore, folder: Path) -> None:
+    fit_id = accept(store).id
+    store.put_checkpoint(fit_id, 2, 50, _state(50))
+    store.put_checkpoint(fit_id, 1, 900, _state(900))
+    found = store.checkpoint(fit_id)
+    assert found is not None
+    assert found["key"] == 50
+
+
+@pytest.mark.parametrize("cut", [0, 20, -1])
+def test_a_damaged_checkpoint_is_passed_over(
+    store: FitStore, folder: Path, caplog: pytest.LogCaptureFixture, cut: int
+) -> None:
+    fit_id = accept(store).id
+    store.put_checkpoint(fit_id, 1, 25, _state(25))
+    (older,) = _checkpoints(folder, fit_id)
+    content = older.read_bytes()
+    store.put_checkpoint(fit_id, 1, 125, _state(125))
+    (newer,) = _checkpoints(folder, fit_id)
+    newer.write_bytes(newer.read_bytes()[:cut])
+    assert store.checkpoint(fit_id) is None
+    assert f"{newer.name} is damaged" in caplog.text
+    # As after a crash between the writing of one and the removal of the other.
+    older.write_bytes(content)
+    found = store.checkpoint(fit_id)
+    assert found is not None
+    assert found["key"] == 25
+
+
+def test_a_fit_that_succeeded_needs_no_checkpoint(store: FitStore, folder: Path) -> None:
+    fit_id = accept(store).id
+    store.put_checkpoint(fit_id, 1, 25, _state(25))
+    _succeed(store, fit_id)
+    assert _checkpoints(folder, fit_id) == []
