@@ -103,6 +103,26 @@ class Service:
         except redis.RedisError as error:
             _log.warning("fit %s is stored but could not be queued: %s", request.id, error)
 
+    async def is_worked_on(self, fit: Fit) -> bool:
+        """Whether a worker has begun a fit and may be at it; it is taken for living when Redis cannot tell."""
+        if fit.current_attempt is None:
+            return False
+        try:
+            living = {info.name for info in await self.live_workers()}
+        except UnavailableError:
+            return True
+        return fit.current_attempt.worker in living
+
+    async def unqueue(self, request: FitRequest) -> None:
+        """Take a decided fit out of the queue. When Redis is away it stays there, and the worker drops it later."""
+        try:
+            async with self.redis.pipeline() as pipeline:
+                pipeline.lrem(keys.queue_list(request.device), 0, request.id)
+                pipeline.delete(keys.job(request.id), keys.progress(request.id))
+                await pipeline.execute()
+        except redis.RedisError as error:
+            _log.warning("fit %s could not be taken out of the queue: %s", request.id, error)
+
     def _enqueue(self, request: FitRequest) -> None:
         try:
             self.queue.enqueue_call(**keys.fit_job(request.id, timeout_s=request.timeout_s))

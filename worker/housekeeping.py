@@ -85,7 +85,7 @@ class Announcer:
 
 
 class Reconciler:
-    """Puts fits back that the store knows as unfinished and that neither wait nor run.
+    """Puts fits back that the store knows as unfinished and that neither wait nor run; ends those to be cancelled.
 
     What looks lost may just be on its way (accepted and not queued yet, popped and not announced yet), so a fit is put
     back when two looks in a row miss it. Queueing one too many times does no harm: a decided fit is not run again.
@@ -129,7 +129,11 @@ class Reconciler:
     def _put_back(self, fit_ids: set[str]) -> None:
         for fit_id in sorted(fit_ids):
             fit = self._read(fit_id)
-            if fit is not None and fit.outcome is None and fit.request.device == self._device:
+            if fit is None or fit.outcome is not None or fit.request.device != self._device:
+                continue
+            if fit.cancel is not None:
+                self._store.cancelled(fit_id)
+            else:
                 _log.warning("fit %s was neither waiting nor running: queued again", fit_id)
                 requeue(self._queue, fit.request)
 

@@ -32,11 +32,16 @@ class Tools:
     checkpoint_s: float
 
 
-class ProgressReport:
-    """Passes the driver's reports on, and keeps the last."""
+class CancelledError(Exception):
+    """The fit is to be cancelled."""
 
-    def __init__(self, connection: redis.Redis, fit_id: str) -> None:
-        self._connection = connection
+
+class ProgressReport:
+    """Passes the driver's reports on, keeps the last, and ends a fit that is to be cancelled."""
+
+    def __init__(self, tools: Tools, fit_id: str) -> None:
+        self._connection = tools.progress
+        self._store = tools.store
         self._fit_id = fit_id
         self.last: ProgressRecord | None = None
 
@@ -45,6 +50,8 @@ class ProgressReport:
         # Progress is a courtesy: a fit does not wait for Redis.
         with suppress(redis.RedisError):
             progress.publish(self._connection, self._fit_id, self.last)
+        if self._store.cancel_requested(self._fit_id):
+            raise CancelledError
 
 
 def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
@@ -56,6 +63,9 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
     fit = tools.store.fit(fit_id)
     if fit.outcome is not None:
         return
+    if fit.cancel is not None:
+        tools.store.cancelled(fit_id, attempt=attempt)
+        return
     try:
         tools.store.finish(fit_id, _outcome(tools, fit.request, attempt))
     except UnavailableError as error:
@@ -66,11 +76,14 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
 
 def _outcome(tools: Tools, request: FitRequest, attempt: int) -> Outcome:
     """How the fit ends: with results, or with the reason why there are none."""
-    report = ProgressReport(tools.progress, request.id)
+    report = ProgressReport(tools, request.id)
     try:
         return _compute(tools, request, attempt, report)
     except UnavailableError:
         raise
+    except CancelledError:
+        _log.info("fit %s was cancelled", request.id)
+        return Outcome(status=Status.CANCELLED, finished_at=records.now(), attempt=attempt, progress=report.last)
     except Exception as error:
         _log.exception("fit %s failed", request.id)
         return Outcome(

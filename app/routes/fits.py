@@ -11,8 +11,8 @@ from app.errors import MediaTypeError, NotJsonError, TooLargeError, pointer_to, 
 from app.schemas import MAX_SEED, FitBody, FitCreate, Links
 from app.service import Service, ServiceDep
 from model_registry import Model
-from tacit.errors import FieldError, InvalidInputError, NotFoundError, StoreError, UnavailableError
-from tacit.fits import Fit, FitRequest, fingerprint, new_fit_id, records
+from tacit.errors import FieldError, HasEndedError, InvalidInputError, NotFoundError, StoreError, UnavailableError
+from tacit.fits import Fit, FitRequest, Status, fingerprint, new_fit_id, records
 from tacit.fits.store import encode_data
 from tacit.inference import InferenceOptions
 from tacit.settings import Settings
@@ -53,6 +53,40 @@ async def create_fit(body: FitCreate, service: ServiceDep, response: Response) -
 async def get_fit(fit_id: str, service: ServiceDep) -> FitBody:
     """Where a fit stands."""
     return await _body(service, await service.blocking(service.store.fit, fit_id))
+
+
+@router.post(
+    "/{fit_id}/cancel",
+    status_code=202,
+    response_model=FitBody,
+    responses={
+        200: {"model": FitBody, "description": "It was cancelled already."},
+        **problems(NotFoundError, HasEndedError, StoreError, UnavailableError),
+    },
+)
+async def cancel_fit(fit_id: str, service: ServiceDep, response: Response) -> FitBody:
+    """Stop a fit. One that waits is cancelled at once; one that runs, within two seconds."""
+    fit = await service.blocking(service.store.fit, fit_id)
+    if fit.status is Status.CANCELLED:
+        response.status_code = 200
+        return await _body(service, fit)
+    if fit.outcome is None:
+        fit = await _cancel(service, fit_id)
+    if fit.status in (Status.SUCCEEDED, Status.FAILED):
+        raise HasEndedError(f"Fit {fit_id} has {fit.status}; there is nothing to cancel.")
+    return await _body(service, fit)
+
+
+async def _cancel(service: Service, fit_id: str) -> Fit:
+    """Ask for the end of a fit; bring it about when no worker is there to do it."""
+    await service.blocking(service.store.request_cancel, fit_id)
+    # Whoever begins the fit after this look sees the wish, or the outcome, before computing.
+    fit = await service.blocking(service.store.fit, fit_id)
+    if fit.outcome is None and not await service.is_worked_on(fit):
+        await service.blocking(service.store.cancelled, fit_id)
+        await service.unqueue(fit.request)
+        fit = await service.blocking(service.store.fit, fit_id)
+    return fit
 
 
 def _resolve(body: FitCreate, model: Model, settings: Settings) -> tuple[FitRequest, bytes]:

@@ -1,8 +1,8 @@
 """What is written about a fit, and what follows from it.
 
 A fit is a set of records, each written once: the request that was accepted, one record per attempt that a worker
-began (and one per attempt that ended without deciding the fit), and the outcome. Nothing is ever updated, so the status
-is not stored: it follows from which records exist, and can only move forward.
+began (and one per attempt that ended without deciding the fit), the wish that it be cancelled, and the outcome. Nothing
+is ever updated, so the status is not stored: it follows from which records exist, and can only move forward.
 """
 
 from datetime import UTC, datetime
@@ -103,6 +103,12 @@ class AttemptEnd(Record):
     ended_at: datetime
 
 
+class Cancel(Record):
+    """Someone wants no result: whoever works on the fit stops."""
+
+    requested_at: datetime
+
+
 class FitFailure(BaseModel):
     """Why a fit failed: a stable code, and a sentence for the user."""
 
@@ -147,13 +153,23 @@ class Fit(NamedTuple):
     request: FitRequest
     attempts: tuple[Attempt, ...] = ()
     ends: tuple[AttemptEnd, ...] = ()
+    cancel: Cancel | None = None
     outcome: Outcome | None = None
 
     @property
     def status(self) -> Status:
         if self.outcome is not None:
             return self.outcome.status
+        if self.cancel is not None:
+            return Status.CANCELLING
         return Status.RUNNING if self.attempts else Status.QUEUED
+
+    @property
+    def current_attempt(self) -> Attempt | None:
+        """The attempt that a worker began and that, as far as is written, has not ended."""
+        ended = {end.number for end in self.ends}
+        latest = self.attempts[-1] if self.attempts and self.outcome is None else None
+        return latest if latest is not None and latest.number not in ended else None
 
     @property
     def spent_attempts(self) -> int:

@@ -8,6 +8,7 @@
     fits/{id}/checkpoint/{n}-{step}-{sha256}.safetensors
                                        where attempt n was; older ones go when a newer one is durable
     fits/{id}/result/{n}/*             what attempt n produced; attempts that overlap cannot mix
+    fits/{id}/cancel.json              the fit is to be cancelled; whoever works on it looks here
     fits/{id}/outcome.json             created by exactly one writer; names the artefacts and their checksums
 
 Every record is written once. Whoever reads sees the fit as it stood at some moment, and later moments only add.
@@ -20,12 +21,24 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tacit.errors import NotFoundError, StoreError
+from tacit.errors import NotFoundError, StoreError, UnavailableError
 from tacit.fits import arrays as array_files
 from tacit.fits.arrays import Arrays
 from tacit.fits.blobs import Blobs
 from tacit.fits.ids import is_fit_id
-from tacit.fits.records import Artefact, Attempt, AttemptEnd, Fit, FitRequest, Outcome, Record, Status, now
+from tacit.fits.records import (
+    Artefact,
+    Attempt,
+    AttemptEnd,
+    Cancel,
+    Fit,
+    FitRequest,
+    Outcome,
+    ProgressRecord,
+    Record,
+    Status,
+    now,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -70,8 +83,9 @@ class FitStore:
                 ends.append(self._must_read(key, AttemptEnd))
             else:
                 attempts.append(self._must_read(key, Attempt))
+        cancel = self._read(_cancel_key(fit_id), Cancel)
         outcome = self._read(f"{_folder(fit_id)}outcome.json", Outcome)
-        return Fit(request, tuple(attempts), tuple(ends), outcome)
+        return Fit(request, tuple(attempts), tuple(ends), cancel, outcome)
 
     def data(self, request: FitRequest) -> Arrays:
         """The data of a fit, checked against its checksum."""
@@ -87,6 +101,17 @@ class FitStore:
         """Record why an attempt ended without an outcome; the first reason stays."""
         end = AttemptEnd(number=number, code=code, message=message, counts=counts, ended_at=now())
         self._blobs.create(f"{_attempt_key(fit_id, number)}.end.json", end.to_bytes())
+
+    def request_cancel(self, fit_id: str) -> None:
+        """Have whoever works on the fit stop; no harm when it was asked before."""
+        self._blobs.create(_cancel_key(fit_id), Cancel(requested_at=now()).to_bytes())
+
+    def cancel_requested(self, fit_id: str) -> bool:
+        """Whether the fit is to be cancelled, as far as can be told now; cheap enough to be asked often."""
+        try:
+            return self._blobs.exists(_cancel_key(fit_id))
+        except UnavailableError:
+            return False
 
     def put_checkpoint(self, fit_id: str, attempt: int, step: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep where an attempt is, and drop what it and earlier attempts kept before."""
@@ -113,6 +138,12 @@ class FitStore:
         """Write one file of the result of an attempt; name it in the outcome to make it count."""
         self._blobs.put(_result_key(fit_id, attempt, name), data)
         return array_files.artefact(data)
+
+    def cancelled(self, fit_id: str, *, attempt: int | None = None, progress: ProgressRecord | None = None) -> bool:
+        """Decide that a fit was cancelled; False when it was decided before."""
+        return self.finish(
+            fit_id, Outcome(status=Status.CANCELLED, finished_at=now(), attempt=attempt, progress=progress)
+        )
 
     def finish(self, fit_id: str, outcome: Outcome) -> bool:
         """Decide a fit. False, with nothing changed, when it was decided before."""
@@ -197,6 +228,10 @@ def _no_such_fit(fit_id: str) -> NotFoundError:
 
 def _attempt_key(fit_id: str, number: int) -> str:
     return f"{_folder(fit_id)}attempts/{number:04d}"
+
+
+def _cancel_key(fit_id: str) -> str:
+    return f"{_folder(fit_id)}cancel.json"
 
 
 def _checkpoints(fit_id: str) -> str:

@@ -111,6 +111,32 @@ def test_interrupted_attempts_do_not_count(store: FitStore) -> None:
     assert store.fit(request.id).spent_attempts == 2
 
 
+def test_a_wish_to_cancel_shows_until_the_fit_is_decided(store: FitStore) -> None:
+    request = accept(store)
+    assert not store.cancel_requested(request.id)
+    store.request_cancel(request.id)
+    asked = store.fit(request.id)
+    store.request_cancel(request.id)
+    assert store.fit(request.id) == asked
+    assert asked.status is Status.CANCELLING
+    # It may come too late: the outcome alone decides.
+    assert _succeed(store, request.id)
+    assert not store.cancelled(request.id)
+    assert store.fit(request.id).status is Status.SUCCEEDED
+
+
+def test_the_current_attempt_is_the_one_that_has_not_ended(store: FitStore) -> None:
+    request = accept(store)
+    assert store.fit(request.id).current_attempt is None
+    attempt = store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
+    assert store.fit(request.id).current_attempt == attempt
+    store.end_attempt(request.id, 1, code="x", message="x", counts=True)
+    assert store.fit(request.id).current_attempt is None
+    store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
+    store.cancelled(request.id)
+    assert store.fit(request.id).current_attempt is None
+
+
 def test_open_fits_are_those_without_outcome(store: FitStore) -> None:
     first, second, third = accept(store), accept(store), accept(store)
     _succeed(store, second.id)

@@ -47,6 +47,17 @@ def test_what_waits_or_runs_or_is_decided_is_left_alone(reconciler: Reconciler, 
     assert waiting(queue) == {waits.id}
 
 
+def test_what_was_lost_and_is_to_be_cancelled_is_not_queued_again(
+    reconciler: Reconciler, store: FitStore, queue: Queue
+) -> None:
+    lost = accept(store)
+    store.begin_attempt(store.fit(lost.id), worker="dead", device="cpu")
+    store.request_cancel(lost.id)
+    reconciler.run_at_start({"dead"})
+    assert waiting(queue) == set()
+    assert store.fit(lost.id).status is Status.CANCELLED
+
+
 def test_other_devices_are_left_alone(reconciler: Reconciler, store: FitStore, queue: Queue) -> None:
     accept(store, device="gpu")
     for _ in range(3):

@@ -170,6 +170,54 @@ def test_a_hung_child_is_killed_after_its_timeout(running: Running) -> None:
     assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
 
 
+def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running, store: FitStore) -> None:
+    child = running.info.child_pid
+    # Compiled first: between two chunks the child can stop by itself.
+    running.wait_ended(running.submit(steps=200))
+    fit_id = running.submit(steps=ENDLESS)
+    running.wait_running(fit_id)
+    store.request_cancel(fit_id)
+    assert store.fit(fit_id).status is Status.CANCELLING
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
+    assert fit.outcome is not None
+    assert fit.outcome.progress is not None
+    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+    assert running.info.child_pid == child
+
+
+def test_a_child_that_does_not_stop_by_itself_is_killed(running: Running, store: FitStore) -> None:
+    fit_id = running.submit(steps=ENDLESS)
+    wait_for(lambda: store.fit(fit_id).attempts, what="the child to get the fit")
+    # Like a compilation, this cannot be interrupted from within.
+    pid = running.kill_child(signal.SIGSTOP)
+    store.request_cancel(fit_id)
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
+    assert not alive(pid)
+    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+
+
+def test_a_cancelled_fit_that_still_waits_is_not_begun(running: Running, store: FitStore) -> None:
+    first = running.submit(steps=ENDLESS)
+    running.wait_running(first)
+    second = running.submit(steps=200)
+    store.request_cancel(second)
+    store.request_cancel(first)
+    fit = running.wait_ended(second)
+    assert (fit.status, fit.attempts) == (Status.CANCELLED, ())
+
+
+def test_a_child_that_dies_under_a_cancelled_fit_leaves_it_cancelled(running: Running, store: FitStore) -> None:
+    fit_id = running.submit(steps=ENDLESS)
+    wait_for(lambda: store.fit(fit_id).attempts, what="the child to get the fit")
+    running.kill_child(signal.SIGSTOP)
+    store.request_cancel(fit_id)
+    running.kill_child()
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
+
+
 def test_an_operator_can_stop_a_job(running: Running, queue: Queue) -> None:
     fit_id = running.submit(steps=ENDLESS)
     running.wait_running(fit_id)
