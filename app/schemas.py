@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tacit.fits import FitFailure, ProgressRecord, Status
 
@@ -81,6 +81,28 @@ class FitBody(Answer):
     error: FitFailure | None
     tags: list[str]
     links: Links
+
+
+class ListQuery(Query):
+    """Which fits. What is not given does not matter."""
+
+    model: str | None = Field(default=None, max_length=200, description="Name of a model, or name@version.")
+    status: Status | None = None
+    tag: Tag | None = None
+    created_after: AwareDatetime | None = Field(default=None, description="A moment, with its time zone.")
+    limit: int = Field(default=20, ge=1, le=100, description="Most fits on this page.")
+    cursor: str | None = Field(
+        default=None, pattern="^fit_[0-9a-z]{36}$", description="The `next_cursor` of the page before."
+    )
+
+
+class FitList(Answer):
+    """A page of fits, those accepted latest first."""
+
+    items: list[FitBody]
+    next_cursor: str | None = Field(
+        description="Gives the next page, also when this one is not full; null when there is none."
+    )
 
 
 class PosteriorQuery(Query):

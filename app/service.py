@@ -1,7 +1,7 @@
 """What the routes work with."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple, TypeVar
 
@@ -85,16 +85,20 @@ class Service:
         except redis.RedisError as error:
             raise UnavailableError("The workers cannot be asked: Redis does not answer.") from error
 
-    async def underway(self, request: FitRequest) -> Underway:
-        """How far an unfinished fit is; nothing is known when Redis is away."""
+    async def underway(self, requests: Sequence[FitRequest]) -> list[Underway]:
+        """How far unfinished fits are; nothing is known when Redis is away."""
         try:
             async with self.redis.pipeline(transaction=False) as pipeline:
-                pipeline.hgetall(keys.progress(request.id))
-                pipeline.lpos(keys.queue_list(request.device), request.id)
-                values, position = await pipeline.execute()
+                for request in requests:
+                    pipeline.hgetall(keys.progress(request.id))
+                    pipeline.lpos(keys.queue_list(request.device), request.id)
+                answers = await pipeline.execute()
         except redis.RedisError:
-            return Underway(None, None)
-        return Underway(progress.decode(values), position)
+            return [Underway(None, None)] * len(requests)
+        return [
+            Underway(progress.decode(values), position)
+            for values, position in zip(answers[::2], answers[1::2], strict=True)
+        ]
 
     async def enqueue(self, request: FitRequest) -> None:
         """Queue a stored fit. It was accepted: when Redis went away just now, a worker finds it in the store later."""

@@ -1,15 +1,18 @@
 """Fits: made, and looked at."""
 
 import secrets
+from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from app import listing
 from app.bodies import JsonRoute
 from app.errors import MediaTypeError, NotJsonError, TooLargeError, pointer_to, problems
-from app.schemas import MAX_SEED, FitBody, FitCreate, Links
-from app.service import Service, ServiceDep
+from app.schemas import MAX_SEED, FitBody, FitCreate, FitList, Links, ListQuery
+from app.service import Service, ServiceDep, Underway
 from model_registry import Model
 from tacit.errors import FieldError, HasEndedError, InvalidInputError, NotFoundError, StoreError, UnavailableError
 from tacit.fits import Fit, FitRequest, Status, fingerprint, new_fit_id, records
@@ -47,6 +50,13 @@ async def create_fit(body: FitCreate, service: ServiceDep, response: Response) -
     response.headers["Location"] = f"/v1/fits/{request.id}"
     response.headers["Retry-After"] = str(_RETRY_AFTER_S)
     return await _body(service, Fit(request))
+
+
+@router.get("", response_model=FitList, responses=problems(RequestValidationError, UnavailableError))
+async def list_fits(query: Annotated[ListQuery, Query()], service: ServiceDep) -> FitList:
+    """The fits there are, those accepted latest first, by pages."""
+    page = await service.blocking(listing.find_page, service.store, query)
+    return FitList(items=await _bodies(service, page.fits), next_cursor=page.next_cursor)
 
 
 @router.get("/{fit_id}", response_model=FitBody, responses=problems(NotFoundError, StoreError, UnavailableError))
@@ -97,8 +107,9 @@ def _resolve(body: FitCreate, model: Model, settings: Settings) -> tuple[FitRequ
     data, artefact = encode_data(dataset.arrays)
     seed = secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed
     draws = body.draws or settings.default_draws
+    created_at = records.now()
     request = FitRequest(
-        id=new_fit_id(),
+        id=new_fit_id(created_at),
         model=model.name,
         version=model.version,
         code_hash=model.code_hash,
@@ -119,7 +130,7 @@ def _resolve(body: FitCreate, model: Model, settings: Settings) -> tuple[FitRequ
         tags=tuple(body.tags),
         dims=dict(dataset.dims),
         data=artefact,
-        created_at=records.now(),
+        created_at=created_at,
     )
     return request, data
 
@@ -148,10 +159,19 @@ def _options(body: FitCreate, model: Model) -> dict[str, object]:
 
 
 async def _body(service: Service, fit: Fit) -> FitBody:
-    if fit.outcome is None:
-        progress, position = await service.underway(fit.request)
-    else:
-        progress, position = fit.outcome.progress, None
+    (body,) = await _bodies(service, [fit])
+    return body
+
+
+async def _bodies(service: Service, fits: Sequence[Fit]) -> list[FitBody]:
+    unfinished = [fit.request for fit in fits if fit.outcome is None]
+    known = zip(unfinished, await service.underway(unfinished) if unfinished else (), strict=True)
+    underway = {request.id: each for request, each in known}
+    return [_shown(fit, underway.get(fit.request.id)) for fit in fits]
+
+
+def _shown(fit: Fit, underway: Underway | None) -> FitBody:
+    progress = underway.progress if underway else fit.outcome.progress if fit.outcome else None
     latest = fit.attempts[-1] if fit.attempts else None
     ends = [f"Attempt {end.number} ended early: {end.message}" for end in fit.ends]
     request = fit.request
@@ -163,7 +183,7 @@ async def _body(service: Service, fit: Fit) -> FitBody:
         version=request.version,
         fingerprint=request.fingerprint,
         progress=progress,
-        queue_position=position,
+        queue_position=underway.queue_position if underway else None,
         created_at=request.created_at,
         started_at=latest.started_at if latest else None,
         finished_at=fit.outcome.finished_at if fit.outcome else None,

@@ -43,6 +43,7 @@ from tacit.fits.records import (
 _log = logging.getLogger(__name__)
 
 _OPEN = "open/"
+_FITS = "fits/"
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -169,6 +170,14 @@ class FitStore:
         """One file of arrays of the result; errors as `artefact`."""
         return array_files.from_bytes(self.artefact(fit, name))
 
+    def fit_ids(self, *, before: str | None = None) -> list[str]:
+        """Ids of all fits, those accepted latest first; only those that sort before an id.
+
+        Some may have no records: those of fits that are just being accepted, or deleted.
+        """
+        names = reversed(self._blobs.names(_FITS))
+        return [name for name in names if is_fit_id(name) and (before is None or name < before)]
+
     def check(self) -> None:
         """Write something; raises UnavailableError when that cannot be done."""
         self._blobs.put("health", b"ok")
@@ -219,7 +228,7 @@ def encode_data(arrays: Mapping[str, NDArray[Any]]) -> tuple[bytes, Artefact]:
 def _folder(fit_id: str) -> str:
     if not is_fit_id(fit_id):
         raise _no_such_fit(fit_id)
-    return f"fits/{fit_id}/"
+    return f"{_FITS}{fit_id}/"
 
 
 def _no_such_fit(fit_id: str) -> NotFoundError:
