@@ -80,6 +80,7 @@ class FitBody(Answer):
     warnings: list[str]
     error: FitFailure | None
     tags: list[str]
+    retried_from: str | None = Field(description="Id of the fit that this one does again.")
     links: Links
 
 

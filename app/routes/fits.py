@@ -14,7 +14,17 @@ from app.errors import MediaTypeError, NotJsonError, TooLargeError, pointer_to, 
 from app.schemas import MAX_SEED, FitBody, FitCreate, FitList, Links, ListQuery
 from app.service import Service, ServiceDep, Underway
 from model_registry import Model
-from tacit.errors import FieldError, HasEndedError, InvalidInputError, NotFoundError, StoreError, UnavailableError
+from tacit.errors import (
+    ConflictError,
+    FieldError,
+    HasEndedError,
+    InvalidInputError,
+    ModelChangedError,
+    NotFinishedError,
+    NotFoundError,
+    StoreError,
+    UnavailableError,
+)
 from tacit.fits import Fit, FitRequest, Status, fingerprint, new_fit_id, records
 from tacit.fits.store import encode_data
 from tacit.inference import InferenceOptions
@@ -45,11 +55,7 @@ async def create_fit(body: FitCreate, service: ServiceDep, response: Response) -
     request, data = await service.blocking(_resolve, body, model, service.settings)
     # Refused now, the client may try again; stored and then refused, it would run twice.
     await service.check_redis()
-    await service.blocking(service.store.accept, request, data)
-    await service.enqueue(request)
-    response.headers["Location"] = f"/v1/fits/{request.id}"
-    response.headers["Retry-After"] = str(_RETRY_AFTER_S)
-    return await _body(service, Fit(request))
+    return await _accept(service, request, data, response)
 
 
 @router.get("", response_model=FitList, responses=problems(RequestValidationError, UnavailableError))
@@ -85,6 +91,60 @@ async def cancel_fit(fit_id: str, service: ServiceDep, response: Response) -> Fi
     if fit.status in (Status.SUCCEEDED, Status.FAILED):
         raise HasEndedError(f"Fit {fit_id} has {fit.status}; there is nothing to cancel.")
     return await _body(service, fit)
+
+
+@router.post(
+    "/{fit_id}/retry",
+    status_code=202,
+    response_model=FitBody,
+    responses=problems(NotFoundError, NotFinishedError, ModelChangedError, ConflictError, StoreError, UnavailableError),
+)
+async def retry_fit(fit_id: str, service: ServiceDep, response: Response) -> FitBody:
+    """Do a failed or cancelled fit again, as a new fit, from the last checkpoint if there is one."""
+    fit = await service.blocking(service.store.fit, fit_id)
+    if not fit.status.final:
+        raise NotFinishedError(f"Fit {fit_id} is {fit.status}; it can be retried when it has ended.")
+    if fit.status is Status.SUCCEEDED:
+        raise ConflictError(f"Fit {fit_id} has succeeded; again, it would give the same draws.")
+    model = service.registry.get(f"{fit.request.model}@{fit.request.version}")
+    if model.code_hash != fit.request.code_hash:
+        raise ModelChangedError(f"Model {model.name} has changed since this fit; post it anew to use the new code.")
+    data = await service.blocking(service.store.encoded_data, fit.request)
+    await service.check_redis()
+    return await _accept(service, _again(fit.request, service.settings), data, response)
+
+
+@router.delete(
+    "/{fit_id}", status_code=204, responses=problems(NotFoundError, NotFinishedError, StoreError, UnavailableError)
+)
+async def delete_fit(fit_id: str, service: ServiceDep) -> None:
+    """Remove a fit that has ended, with its data and results."""
+    fit = await service.blocking(service.store.fit, fit_id)
+    if not fit.status.final:
+        raise NotFinishedError(f"Fit {fit_id} is {fit.status}; cancel it before you delete it.")
+    await service.blocking(service.store.delete, fit_id)
+    await service.unqueue(fit.request)
+
+
+async def _accept(service: Service, request: FitRequest, data: bytes, response: Response) -> FitBody:
+    """Store and queue a fit, and say where it is."""
+    await service.blocking(service.store.accept, request, data)
+    await service.enqueue(request)
+    response.headers["Location"] = f"/v1/fits/{request.id}"
+    response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    return await _body(service, Fit(request))
+
+
+def _again(request: FitRequest, settings: Settings) -> FitRequest:
+    """The same request, as another fit."""
+    moment = records.now()
+    changes = {
+        "id": new_fit_id(moment),
+        "created_at": moment,
+        "device": settings.device,
+        "retried_from": request.id,
+    }
+    return request.model_copy(update=changes)
 
 
 async def _cancel(service: Service, fit_id: str) -> Fit:
@@ -196,6 +256,7 @@ def _shown(fit: Fit, underway: Underway | None) -> FitBody:
         warnings=[*(fit.outcome.warnings if fit.outcome else ()), *ends],
         error=fit.outcome.error if fit.outcome else None,
         tags=list(request.tags),
+        retried_from=request.retried_from,
         links=Links(
             self=path,
             model=f"/v1/models/{request.model}@{request.version}",

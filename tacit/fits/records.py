@@ -62,7 +62,7 @@ class FitRequest(Record):
     """An accepted request, completely resolved: a worker needs this and the arrays, nothing else.
 
     `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
-    default that could change), `timeout_s` seconds.
+    default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again.
     """
 
     id: str
@@ -79,6 +79,7 @@ class FitRequest(Record):
     dims: dict[str, int]
     data: Artefact
     created_at: datetime
+    retried_from: str | None = None
 
 
 class Attempt(Record):

@@ -15,7 +15,8 @@ Every record is written once. Whoever reads sees the fit as it stood at some mom
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -57,15 +58,19 @@ class FitStore:
     def accept(self, request: FitRequest, data: bytes) -> None:
         """Make a fit durable: when this returns it will run, whatever crashes.
 
+        One that is tried again goes on from the newest checkpoint of the fit before it.
+
         Args:
             request: The resolved request; `request.data` describes `data`.
             data: The arrays of the fit, encoded.
         """
         folder = _folder(request.id)
         self._blobs.put(f"{folder}data.safetensors", data)
+        if request.retried_from is not None:
+            self._copy_checkpoint(request.retried_from, request.id)
         # The mark comes before the commit: a fit with a mark and no request was never promised to anyone.
         self._blobs.put(f"{_OPEN}{request.id}", b"")
-        if not self._blobs.create(f"{folder}request.json", request.to_bytes()):
+        if not self._blobs.create(_request_key(request.id), request.to_bytes()):
             raise StoreError(f"There is a fit {request.id} already.")
 
     def fit(self, fit_id: str) -> Fit:
@@ -74,9 +79,17 @@ class FitStore:
         Raises:
             NotFoundError: There is no such fit.
         """
-        request = self._read(f"{_folder(fit_id)}request.json", FitRequest)
+        request = self._read(_request_key(fit_id), FitRequest)
         if request is None:
             raise _no_such_fit(fit_id)
+        with self._unless_deleted(fit_id):
+            fit = self._with_records(request)
+        if fit.outcome is None and not self._blobs.exists(_request_key(fit_id)):
+            raise _no_such_fit(fit_id)
+        return fit
+
+    def _with_records(self, request: FitRequest) -> Fit:
+        fit_id = request.id
         attempts: list[Attempt] = []
         ends: list[AttemptEnd] = []
         for key in self._blobs.list(f"{_folder(fit_id)}attempts/"):
@@ -90,7 +103,12 @@ class FitStore:
 
     def data(self, request: FitRequest) -> Arrays:
         """The data of a fit, checked against its checksum."""
-        return array_files.from_bytes(self._checked(f"{_folder(request.id)}data.safetensors", request.data))
+        return array_files.from_bytes(self.encoded_data(request))
+
+    def encoded_data(self, request: FitRequest) -> bytes:
+        """The data of a fit as `accept` took it, checked against its checksum."""
+        with self._unless_deleted(request.id):
+            return self._checked(f"{_folder(request.id)}data.safetensors", request.data)
 
     def begin_attempt(self, fit: Fit, *, worker: str, device: str) -> Attempt | None:
         """Record that a worker begins the next attempt; None when another worker was faster."""
@@ -108,9 +126,9 @@ class FitStore:
         self._blobs.create(_cancel_key(fit_id), Cancel(requested_at=now()).to_bytes())
 
     def cancel_requested(self, fit_id: str) -> bool:
-        """Whether the fit is to be cancelled, as far as can be told now; cheap enough to be asked often."""
+        """Whether the fit is to be cancelled, or deleted even, as far as can be told now; cheap."""
         try:
-            return self._blobs.exists(_cancel_key(fit_id))
+            return self._blobs.exists(_cancel_key(fit_id)) or not self._blobs.exists(_request_key(fit_id))
         except UnavailableError:
             return False
 
@@ -125,15 +143,28 @@ class FitStore:
 
     def checkpoint(self, fit_id: str) -> Arrays | None:
         """The newest checkpoint that is whole; a damaged one is passed over with a line in the log."""
+        newest = self._newest_checkpoint(fit_id)
+        return array_files.from_bytes(newest[1]) if newest is not None else None
+
+    def _newest_checkpoint(self, fit_id: str) -> tuple[str, bytes] | None:
+        """Its key and content."""
         for key in reversed(self._blobs.list(_checkpoints(fit_id))):
             data = self._blobs.get(key)
             # One that is gone by now made room for a newer one, of an attempt that overlaps with ours.
             if data is None:
                 continue
             if key.endswith(f"-{array_files.artefact(data).sha256}.safetensors"):
-                return array_files.from_bytes(data)
+                return key, data
             _log.error("the checkpoint %s is damaged and passed over", key)
         return None
+
+    def _copy_checkpoint(self, source: str, target: str) -> None:
+        """Give a fit the newest checkpoint of another, as that of an attempt before its first."""
+        newest = self._newest_checkpoint(source)
+        if newest is not None:
+            key, data = newest
+            _, _, rest = key.removeprefix(_checkpoints(source)).partition("-")
+            self._blobs.put(f"{_checkpoints(target)}{0:04d}-{rest}", data)
 
     def put_artefact(self, fit_id: str, attempt: int, name: str, data: bytes) -> Artefact:
         """Write one file of the result of an attempt; name it in the outcome to make it count."""
@@ -147,7 +178,9 @@ class FitStore:
         )
 
     def finish(self, fit_id: str, outcome: Outcome) -> bool:
-        """Decide a fit. False, with nothing changed, when it was decided before."""
+        """Decide a fit. False, with nothing changed, when it was decided before, or is no more."""
+        if not self._blobs.exists(_request_key(fit_id)):
+            return False
         first = self._blobs.create(f"{_folder(fit_id)}outcome.json", outcome.to_bytes())
         self._blobs.delete(f"{_OPEN}{fit_id}")
         if first and outcome.status is Status.SUCCEEDED:
@@ -164,11 +197,19 @@ class FitStore:
         outcome = fit.outcome
         if outcome is None or outcome.attempt is None or name not in outcome.artefacts:
             raise NotFoundError(f"Fit {fit.request.id} has no {name}.")
-        return self._checked(_result_key(fit.request.id, outcome.attempt, name), outcome.artefacts[name])
+        with self._unless_deleted(fit.request.id):
+            return self._checked(_result_key(fit.request.id, outcome.attempt, name), outcome.artefacts[name])
 
     def arrays(self, fit: Fit, name: str) -> Arrays:
         """One file of arrays of the result; errors as `artefact`."""
         return array_files.from_bytes(self.artefact(fit, name))
+
+    def delete(self, fit_id: str) -> None:
+        """Remove a fit that is decided, and all that belongs to it."""
+        # Without its request a fit does not exist: a crash after this leaves rubbish, never half a fit.
+        self._blobs.delete(_request_key(fit_id))
+        self._blobs.delete(f"{_OPEN}{fit_id}")
+        self._blobs.delete(_folder(fit_id))
 
     def fit_ids(self, *, before: str | None = None) -> list[str]:
         """Ids of all fits, those accepted latest first; only those that sort before an id.
@@ -193,7 +234,17 @@ class FitStore:
         if self._blobs.exists(f"{_folder(fit_id)}outcome.json"):
             self._blobs.delete(f"{_OPEN}{fit_id}")
             return False
-        return self._blobs.exists(f"{_folder(fit_id)}request.json")
+        return self._blobs.exists(_request_key(fit_id))
+
+    @contextmanager
+    def _unless_deleted(self, fit_id: str) -> Iterator[None]:
+        """What is missing because the fit was deleted meanwhile is no damage."""
+        try:
+            yield
+        except StoreError:
+            if not self._blobs.exists(_request_key(fit_id)):
+                raise _no_such_fit(fit_id) from None
+            raise
 
     def _checked(self, key: str, expected: Artefact) -> bytes:
         data = self._blobs.get(key)
@@ -237,6 +288,10 @@ def _no_such_fit(fit_id: str) -> NotFoundError:
 
 def _attempt_key(fit_id: str, number: int) -> str:
     return f"{_folder(fit_id)}attempts/{number:04d}"
+
+
+def _request_key(fit_id: str) -> str:
+    return f"{_folder(fit_id)}request.json"
 
 
 def _cancel_key(fit_id: str) -> str:

@@ -255,3 +255,53 @@ def test_a_fit_that_succeeded_needs_no_checkpoint(store: FitStore, folder: Path)
     store.put_checkpoint(fit_id, 1, 25, _state(25))
     _succeed(store, fit_id)
     assert _checkpoints(folder, fit_id) == []
+
+
+def test_a_deleted_fit_is_gone_and_stays_gone(store: FitStore, folder: Path) -> None:
+    request = accept(store)
+    _succeed(store, request.id)
+    fit = store.fit(request.id)
+    store.delete(request.id)
+    assert store.fit_ids() == store.open_fits() == []
+    assert not (folder / "fits" / request.id).exists()
+    with pytest.raises(NotFoundError):
+        store.fit(request.id)
+    # Whoever held it sees that it is gone, not that it is damaged.
+    with pytest.raises(NotFoundError):
+        store.artefact(fit, "posterior.safetensors")
+    with pytest.raises(NotFoundError):
+        store.data(request)
+    # Who still computes it finds that nobody wants it.
+    assert store.cancel_requested(request.id)
+    assert not _succeed(store, request.id)
+    with pytest.raises(NotFoundError):
+        store.fit(request.id)
+
+
+def test_a_fit_that_is_being_deleted_is_whole_or_gone(store: FitStore) -> None:
+    seen: list[Status] = []
+    errors: list[Exception] = []
+    ids = [accept(store).id for _ in range(50)]
+    for fit_id in ids:
+        store.begin_attempt(store.fit(fit_id), worker="w", device="cpu")
+        _succeed(store, fit_id)
+
+    def read() -> None:
+        for fit_id in ids:
+            try:
+                while True:
+                    fit = store.fit(fit_id)
+                    seen.append(fit.status)
+                    store.artefact(fit, "posterior.safetensors")
+            except NotFoundError:
+                continue
+            except Exception as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for fit_id in ids:
+        store.delete(fit_id)
+    reader.join()
+    assert errors == []
+    assert set(seen) == {Status.SUCCEEDED}

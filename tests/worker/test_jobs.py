@@ -63,6 +63,27 @@ def test_a_fit_goes_on_from_its_checkpoint(tools: Tools, store: FitStore) -> Non
         np.testing.assert_array_equal(values, expected[name])
 
 
+def test_a_retry_goes_on_from_the_checkpoint_of_the_fit_before(tools: Tools, store: FitStore) -> None:
+    first = submit_example(store, steps=STEPS)
+    saved = _checkpoints(tools, first)[1]
+    store.put_checkpoint(first.id, 1, 125, saved)
+    store.cancelled(first.id)
+    second, undisturbed = submit_example(store, steps=STEPS, retried_from=first.id), submit_example(store, steps=STEPS)
+    outcome = _run(tools, second)
+    assert (outcome.status, outcome.first_step) == (Status.SUCCEEDED, saved["history"][-1, 0])
+    _run(tools, undisturbed)
+    expected = _posterior(store, undisturbed)
+    for name, values in _posterior(store, second).items():
+        np.testing.assert_array_equal(values, expected[name])
+
+
+def test_a_fit_that_is_to_be_cancelled_is_not_computed(tools: Tools, store: FitStore) -> None:
+    request = submit_example(store, steps=STEPS)
+    store.request_cancel(request.id)
+    outcome = _run(tools, request)
+    assert (outcome.status, outcome.progress, outcome.artefacts) == (Status.CANCELLED, None, {})
+
+
 def test_a_damaged_checkpoint_is_not_fatal(
     tools: Tools, store: FitStore, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
