@@ -54,6 +54,8 @@ class Links(Answer):
     self: str
     model: str
     summary: str
+    diagnostics: str
+    losses: str
     posterior: str
     posterior_predictive: str
 
@@ -82,6 +84,14 @@ class FitBody(Answer):
     tags: list[str]
     retried_from: str | None = Field(description="Id of the fit that this one does again.")
     links: Links
+
+
+class FitQuery(Query):
+    """How to look at a fit."""
+
+    wait: float = Field(
+        default=0, ge=0, le=60, description="Seconds to hold the answer for, unless the fit ends before."
+    )
 
 
 class ListQuery(Query):
@@ -147,6 +157,24 @@ class Summary(Answer):
     fit: str
     num_draws: int
     vars: dict[str, VariableSummary]
+
+
+class Diagnostics(Answer):
+    """Figures to judge a fit by, and what they say."""
+
+    fit: str
+    figures: dict[str, Any] = Field(description="By name: Pareto k-hat and others; what is not finite is null.")
+    warnings: list[str] = Field(description="What speaks against the fit; empty when nothing does.")
+
+
+class Losses(Answer):
+    """How a fit went: one entry per report of its progress. Losses are minimised; what is not finite is null."""
+
+    fit: str
+    step: list[int]
+    loss_gen: list[float | None] = Field(description="Variational loss, averaged over the steps since the last entry.")
+    loss_disc: list[float | None] = Field(description="Loss of the ratio estimator, averaged alike.")
+    correct: list[float | None] = Field(description="Share of draws that the ratio estimator told apart.")
 
 
 class ModelSummary(Answer):

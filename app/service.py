@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 _BLOCKING_THREADS = 16
+_LOOK_S = 0.2
 _COMPUTING_THREADS = 2
 
 
@@ -69,6 +70,13 @@ class Service:
         if fit.status is not Status.SUCCEEDED:
             raise NoResultError(f"Fit {fit_id} has no results: it {_ended(fit.status)}.")
         return fit
+
+    async def wait_ended(self, fit_id: str, *, timeout_s: float) -> None:
+        """Return when a fit has ended, is no more, or the time is over."""
+        with anyio.move_on_after(timeout_s):
+            # Another process decides the fit: there is no event of ours to await.
+            while await self.blocking(self.store.is_underway, fit_id):  # noqa: ASYNC110
+                await anyio.sleep(_LOOK_S)
 
     async def check_redis(self) -> None:
         """Raise UnavailableError when Redis does not answer."""

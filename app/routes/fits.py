@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from app import listing
 from app.bodies import JsonRoute
 from app.errors import MediaTypeError, NotJsonError, TooLargeError, pointer_to, problems
-from app.schemas import MAX_SEED, FitBody, FitCreate, FitList, Links, ListQuery
+from app.schemas import MAX_SEED, FitBody, FitCreate, FitList, FitQuery, Links, ListQuery
 from app.service import Service, ServiceDep, Underway
 from model_registry import Model
 from tacit.errors import (
@@ -65,9 +65,15 @@ async def list_fits(query: Annotated[ListQuery, Query()], service: ServiceDep) -
     return FitList(items=await _bodies(service, page.fits), next_cursor=page.next_cursor)
 
 
-@router.get("/{fit_id}", response_model=FitBody, responses=problems(NotFoundError, StoreError, UnavailableError))
-async def get_fit(fit_id: str, service: ServiceDep) -> FitBody:
-    """Where a fit stands."""
+@router.get(
+    "/{fit_id}",
+    response_model=FitBody,
+    responses=problems(NotFoundError, RequestValidationError, StoreError, UnavailableError),
+)
+async def get_fit(fit_id: str, query: Annotated[FitQuery, Query()], service: ServiceDep) -> FitBody:
+    """Where a fit stands; with `wait`, as soon as it has ended."""
+    if query.wait:
+        await service.wait_ended(fit_id, timeout_s=query.wait)
     return await _body(service, await service.blocking(service.store.fit, fit_id))
 
 
@@ -261,6 +267,8 @@ def _shown(fit: Fit, underway: Underway | None) -> FitBody:
             self=path,
             model=f"/v1/models/{request.model}@{request.version}",
             summary=f"{path}/summary",
+            diagnostics=f"{path}/diagnostics",
+            losses=f"{path}/losses",
             posterior=f"{path}/posterior",
             posterior_predictive=f"{path}/posterior-predictive",
         ),

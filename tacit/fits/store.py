@@ -211,6 +211,11 @@ class FitStore:
         self._blobs.delete(f"{_OPEN}{fit_id}")
         self._blobs.delete(_folder(fit_id))
 
+    def is_underway(self, fit_id: str) -> bool:
+        """Whether there is such a fit and it is not decided. Far cheaper than its records."""
+        outcome = f"{_folder(fit_id)}outcome.json"
+        return self._blobs.exists(_request_key(fit_id)) and not self._blobs.exists(outcome)
+
     def fit_ids(self, *, before: str | None = None) -> list[str]:
         """Ids of all fits, those accepted latest first; only those that sort before an id.
 

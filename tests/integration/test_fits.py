@@ -91,3 +91,14 @@ def test_a_fit_is_cancelled_while_it_waits_compiles_or_runs(service: Up) -> None
     assert (
         service.wait_ended(service.post({**_example(service, "poisson-rate"), **SHORT})["id"])["status"] == "succeeded"
     )
+
+
+def test_who_waits_gets_the_fit_as_soon_as_it_has_ended(service: Up) -> None:
+    fit = service.post({**_example(service, "poisson-rate"), **SHORT})
+    answer = service.client.get(f"/v1/fits/{fit['id']}", params={"wait": 60}, timeout=90)
+    assert answer.json()["status"] == "succeeded"
+    ended = answer.json()
+    assert service.client.get(ended["links"]["diagnostics"]).json()["figures"]["steps"] == 200
+    losses = service.client.get(ended["links"]["losses"]).json()
+    assert losses["step"][-1] == 200
+    assert len({len(values) for name, values in losses.items() if name != "fit"}) == 1
