@@ -120,7 +120,11 @@ class Reconciler:
         if not unfinished:
             return set()
         running = {info.fit for info in workers.live(self._queue.connection)}
-        return set(unfinished) - waiting(self._queue) - running
+        idle = set(unfinished) - running
+        cancelled = {fit_id for fit_id in idle if self._store.cancel_requested(fit_id)}
+        for fit_id in cancelled:
+            self._store.cancelled(fit_id)
+        return idle - cancelled - waiting(self._queue)
 
     def _last_worker(self, fit_id: str) -> str | None:
         fit = self._read(fit_id)
@@ -129,11 +133,7 @@ class Reconciler:
     def _put_back(self, fit_ids: set[str]) -> None:
         for fit_id in sorted(fit_ids):
             fit = self._read(fit_id)
-            if fit is None or fit.outcome is not None or fit.request.device != self._device:
-                continue
-            if fit.cancel is not None:
-                self._store.cancelled(fit_id)
-            else:
+            if fit is not None and fit.outcome is None and fit.request.device == self._device:
                 _log.warning("fit %s was neither waiting nor running: queued again", fit_id)
                 requeue(self._queue, fit.request)
 

@@ -58,6 +58,19 @@ def test_what_was_lost_and_is_to_be_cancelled_is_not_queued_again(
     assert store.fit(lost.id).status is Status.CANCELLED
 
 
+def test_what_waits_and_is_to_be_cancelled_does_not_wait_for_its_turn(
+    reconciler: Reconciler, store: FitStore, queue: Queue
+) -> None:
+    # As when the API died between the wish and the outcome.
+    cancelled, waits = accept(store), accept(store)
+    for request in (cancelled, waits):
+        requeue(queue, request)
+    store.request_cancel(cancelled.id)
+    reconciler.run()
+    assert store.fit(cancelled.id).status is Status.CANCELLED
+    assert store.fit(waits.id).status is Status.QUEUED
+
+
 def test_other_devices_are_left_alone(reconciler: Reconciler, store: FitStore, queue: Queue) -> None:
     accept(store, device="gpu")
     for _ in range(3):
