@@ -13,12 +13,15 @@ from app.schemas import PosteriorQuery, PredictiveQuery
 from model_registry import Dataset, Model
 from tacit.errors import FieldError, InvalidInputError, ModelChangedError
 from tacit.fits import Fit, FitStore
+from tacit.fits.summary import to_json
 from tacit.predictive import posterior_predictive
 
 Arrays = Mapping[str, NDArray[Any]]
 
 POSTERIOR = "posterior.safetensors"
 SUMMARY = "summary.json"
+DIAGNOSTICS = "diagnostics.json"
+LOSSES = "losses.safetensors"
 
 
 def posterior_body(store: FitStore, fit: Fit, query: PosteriorQuery) -> bytes:
@@ -58,6 +61,17 @@ def summary_body(store: FitStore, fit: Fit) -> dict[str, Any]:
     """The stored summary."""
     variables = json.loads(store.artefact(fit, SUMMARY))
     return {"fit": fit.request.id, "num_draws": fit.request.draws, "vars": variables}
+
+
+def diagnostics_body(store: FitStore, fit: Fit) -> dict[str, Any]:
+    """The stored figures, and the warnings that follow from them."""
+    warnings = fit.outcome.warnings if fit.outcome else ()
+    return {"fit": fit.request.id, "figures": json.loads(store.artefact(fit, DIAGNOSTICS)), "warnings": list(warnings)}
+
+
+def losses_body(store: FitStore, fit: Fit) -> dict[str, Any]:
+    """The stored losses."""
+    return {"fit": fit.request.id} | {name: to_json(values) for name, values in store.arrays(fit, LOSSES).items()}
 
 
 def chosen(wanted: Sequence[str] | None, known: Mapping[str, object]) -> list[str] | None:

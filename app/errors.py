@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from tacit.errors import (
     ConflictError,
     FieldError,
+    HasEndedError,
     InvalidInputError,
     ModelChangedError,
     NoResultError,
@@ -66,6 +67,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     NotFoundError: Kind(HTTPStatus.NOT_FOUND, "not_found"),
     NotFinishedError: Kind(HTTPStatus.CONFLICT, "not_finished"),
     NoResultError: Kind(HTTPStatus.CONFLICT, "no_result"),
+    HasEndedError: Kind(HTTPStatus.CONFLICT, "has_ended"),
     ModelChangedError: Kind(HTTPStatus.CONFLICT, "model_changed"),
     ConflictError: Kind(HTTPStatus.CONFLICT, "conflict"),
     UnavailableError: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),

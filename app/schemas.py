@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tacit.fits import FitFailure, ProgressRecord, Status
 
@@ -54,6 +54,8 @@ class Links(Answer):
     self: str
     model: str
     summary: str
+    diagnostics: str
+    losses: str
     posterior: str
     posterior_predictive: str
 
@@ -80,7 +82,38 @@ class FitBody(Answer):
     warnings: list[str]
     error: FitFailure | None
     tags: list[str]
+    retried_from: str | None = Field(description="Id of the fit that this one does again.")
     links: Links
+
+
+class FitQuery(Query):
+    """How to look at a fit."""
+
+    wait: float = Field(
+        default=0, ge=0, le=60, description="Seconds to hold the answer for, unless the fit ends before."
+    )
+
+
+class ListQuery(Query):
+    """Which fits. What is not given does not matter."""
+
+    model: str | None = Field(default=None, max_length=200, description="Name of a model, or name@version.")
+    status: Status | None = None
+    tag: Tag | None = None
+    created_after: AwareDatetime | None = Field(default=None, description="A moment, with its time zone.")
+    limit: int = Field(default=20, ge=1, le=100, description="Most fits on this page.")
+    cursor: str | None = Field(
+        default=None, pattern="^fit_[0-9a-z]{36}$", description="The `next_cursor` of the page before."
+    )
+
+
+class FitList(Answer):
+    """A page of fits, those accepted latest first."""
+
+    items: list[FitBody]
+    next_cursor: str | None = Field(
+        description="Gives the next page, also when this one is not full; null when there is none."
+    )
 
 
 class PosteriorQuery(Query):
@@ -124,6 +157,24 @@ class Summary(Answer):
     fit: str
     num_draws: int
     vars: dict[str, VariableSummary]
+
+
+class Diagnostics(Answer):
+    """Figures to judge a fit by, and what they say."""
+
+    fit: str
+    figures: dict[str, Any] = Field(description="By name: Pareto k-hat and others; what is not finite is null.")
+    warnings: list[str] = Field(description="What speaks against the fit; empty when nothing does.")
+
+
+class Losses(Answer):
+    """How a fit went: one entry per report of its progress. Losses are minimised; what is not finite is null."""
+
+    fit: str
+    step: list[int]
+    loss_gen: list[float | None] = Field(description="Variational loss, averaged over the steps since the last entry.")
+    loss_disc: list[float | None] = Field(description="Loss of the ratio estimator, averaged alike.")
+    correct: list[float | None] = Field(description="Share of draws that the ratio estimator told apart.")
 
 
 class ModelSummary(Answer):

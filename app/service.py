@@ -1,7 +1,7 @@
 """What the routes work with."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple, TypeVar
 
@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 _BLOCKING_THREADS = 16
+_LOOK_S = 0.2
 _COMPUTING_THREADS = 2
 
 
@@ -70,6 +71,13 @@ class Service:
             raise NoResultError(f"Fit {fit_id} has no results: it {_ended(fit.status)}.")
         return fit
 
+    async def wait_ended(self, fit_id: str, *, timeout_s: float) -> None:
+        """Return when a fit has ended, is no more, or the time is over."""
+        with anyio.move_on_after(timeout_s):
+            # Another process decides the fit: there is no event of ours to await.
+            while await self.blocking(self.store.is_underway, fit_id):  # noqa: ASYNC110
+                await anyio.sleep(_LOOK_S)
+
     async def check_redis(self) -> None:
         """Raise UnavailableError when Redis does not answer."""
         try:
@@ -85,16 +93,20 @@ class Service:
         except redis.RedisError as error:
             raise UnavailableError("The workers cannot be asked: Redis does not answer.") from error
 
-    async def underway(self, request: FitRequest) -> Underway:
-        """How far an unfinished fit is; nothing is known when Redis is away."""
+    async def underway(self, requests: Sequence[FitRequest]) -> list[Underway]:
+        """How far unfinished fits are; nothing is known when Redis is away."""
         try:
             async with self.redis.pipeline(transaction=False) as pipeline:
-                pipeline.hgetall(keys.progress(request.id))
-                pipeline.lpos(keys.queue_list(request.device), request.id)
-                values, position = await pipeline.execute()
+                for request in requests:
+                    pipeline.hgetall(keys.progress(request.id))
+                    pipeline.lpos(keys.queue_list(request.device), request.id)
+                answers = await pipeline.execute()
         except redis.RedisError:
-            return Underway(None, None)
-        return Underway(progress.decode(values), position)
+            return [Underway(None, None)] * len(requests)
+        return [
+            Underway(progress.decode(values), position)
+            for values, position in zip(answers[::2], answers[1::2], strict=True)
+        ]
 
     async def enqueue(self, request: FitRequest) -> None:
         """Queue a stored fit. It was accepted: when Redis went away just now, a worker finds it in the store later."""
@@ -102,6 +114,26 @@ class Service:
             await self.blocking(self._enqueue, request)
         except redis.RedisError as error:
             _log.warning("fit %s is stored but could not be queued: %s", request.id, error)
+
+    async def is_worked_on(self, fit: Fit) -> bool:
+        """Whether a worker has begun a fit and may be at it; it is taken for living when Redis cannot tell."""
+        if fit.current_attempt is None:
+            return False
+        try:
+            living = {info.name for info in await self.live_workers()}
+        except UnavailableError:
+            return True
+        return fit.current_attempt.worker in living
+
+    async def unqueue(self, request: FitRequest) -> None:
+        """Take a decided fit out of the queue. When Redis is away it stays there, and the worker drops it later."""
+        try:
+            async with self.redis.pipeline() as pipeline:
+                pipeline.lrem(keys.queue_list(request.device), 0, request.id)
+                pipeline.delete(keys.job(request.id), keys.progress(request.id))
+                await pipeline.execute()
+        except redis.RedisError as error:
+            _log.warning("fit %s could not be taken out of the queue: %s", request.id, error)
 
     def _enqueue(self, request: FitRequest) -> None:
         try:

@@ -16,6 +16,7 @@
     |- ConflictError           the request does not fit the state of the resource
     |   |- NotFinishedError      results were asked for while the fit is not finished
     |   |- NoResultError         the fit ended without results
+    |   |- HasEndedError         it is too late: the fit has ended
     |   |- ModelChangedError     the model's code is no longer the code that was fitted
     |   `- FolderInUseError      another process holds the data folder
     |- ModelLoadError          a model file cannot be served
@@ -102,6 +103,10 @@ class NotFinishedError(ConflictError):
 
 class NoResultError(ConflictError):
     """The fit ended without results: it failed or was cancelled."""
+
+
+class HasEndedError(ConflictError):
+    """It is too late: the fit has ended."""
 
 
 class ModelChangedError(ConflictError):

@@ -41,7 +41,11 @@ class Settings(BaseSettings):
 
     fit_timeout_s: int = Field(default=3600, ge=1, description="Longest a fit may run unless it asks for less.")
     kill_grace_s: float = Field(default=15.0, ge=0, description="After the timeout, until a hung fit is killed.")
+    cancel_grace_s: float = Field(
+        default=1.0, ge=0, description="A cancelled fit gets this long to stop by itself; compiling it cannot."
+    )
     stop_grace_s: float = Field(default=5.0, ge=0, description="A running fit gets this long when the worker stops.")
+    checkpoint_s: float = Field(default=10.0, ge=0, description="Between two checkpoints of a running fit.")
     max_attempts: int = Field(default=3, ge=1, description="Times a fit is started when workers die under it.")
     reconcile_s: float = Field(default=10.0, gt=0, description="Between two looks for fits that the queue lost.")
     max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="Largest request body.")

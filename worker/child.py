@@ -75,6 +75,7 @@ def main(descriptor: int) -> None:
         store=FitStore(LocalBlobs(settings.data_dir / "store")),
         registry=load_registry(settings.model_path),
         progress=connections.quick(settings.redis_url),
+        checkpoint_s=settings.checkpoint_s,
     )
     patient = connections.patient(settings.redis_url)
     child = Child(settings, worker_name=hello["worker"], connection=patient, tools=tools)

@@ -85,7 +85,7 @@ class Announcer:
 
 
 class Reconciler:
-    """Puts fits back that the store knows as unfinished and that neither wait nor run.
+    """Puts fits back that the store knows as unfinished and that neither wait nor run; ends those to be cancelled.
 
     What looks lost may just be on its way (accepted and not queued yet, popped and not announced yet), so a fit is put
     back when two looks in a row miss it. Queueing one too many times does no harm: a decided fit is not run again.
@@ -120,7 +120,11 @@ class Reconciler:
         if not unfinished:
             return set()
         running = {info.fit for info in workers.live(self._queue.connection)}
-        return set(unfinished) - waiting(self._queue) - running
+        idle = set(unfinished) - running
+        cancelled = {fit_id for fit_id in idle if self._store.cancel_requested(fit_id)}
+        for fit_id in cancelled:
+            self._store.cancelled(fit_id)
+        return idle - cancelled - waiting(self._queue)
 
     def _last_worker(self, fit_id: str) -> str | None:
         fit = self._read(fit_id)

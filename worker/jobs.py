@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import redis
 from model_registry import Registry
 from model_registry.resolution import Dataset
 from tacit import inference
-from tacit.errors import ModelChangedError, TacitError, UnavailableError
+from tacit.errors import InferenceError, ModelChangedError, TacitError, UnavailableError
 from tacit.fits import Artefact, FitRequest, FitStore, Outcome, ProgressRecord, Status, arrays, progress, records
 from tacit.fits.summary import summarize
 from worker import failures
@@ -28,13 +29,19 @@ class Tools:
     store: FitStore
     registry: Registry
     progress: redis.Redis
+    checkpoint_s: float
+
+
+class CancelledError(Exception):
+    """The fit is to be cancelled."""
 
 
 class ProgressReport:
-    """Passes the driver's reports on, and keeps the last."""
+    """Passes the driver's reports on, keeps the last, and ends a fit that is to be cancelled."""
 
-    def __init__(self, connection: redis.Redis, fit_id: str) -> None:
-        self._connection = connection
+    def __init__(self, tools: Tools, fit_id: str) -> None:
+        self._connection = tools.progress
+        self._store = tools.store
         self._fit_id = fit_id
         self.last: ProgressRecord | None = None
 
@@ -43,6 +50,8 @@ class ProgressReport:
         # Progress is a courtesy: a fit does not wait for Redis.
         with suppress(redis.RedisError):
             progress.publish(self._connection, self._fit_id, self.last)
+        if self._store.cancel_requested(self._fit_id):
+            raise CancelledError
 
 
 def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
@@ -54,6 +63,9 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
     fit = tools.store.fit(fit_id)
     if fit.outcome is not None:
         return
+    if fit.cancel is not None:
+        tools.store.cancelled(fit_id, attempt=attempt)
+        return
     try:
         tools.store.finish(fit_id, _outcome(tools, fit.request, attempt))
     except UnavailableError as error:
@@ -64,11 +76,14 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
 
 def _outcome(tools: Tools, request: FitRequest, attempt: int) -> Outcome:
     """How the fit ends: with results, or with the reason why there are none."""
-    report = ProgressReport(tools.progress, request.id)
+    report = ProgressReport(tools, request.id)
     try:
         return _compute(tools, request, attempt, report)
     except UnavailableError:
         raise
+    except CancelledError:
+        _log.info("fit %s was cancelled", request.id)
+        return Outcome(status=Status.CANCELLED, finished_at=records.now(), attempt=attempt, progress=report.last)
     except Exception as error:
         _log.exception("fit %s failed", request.id)
         return Outcome(
@@ -88,13 +103,15 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
             f"Model {request.model} has changed since the fit was accepted; post the fit again to use the new code."
         )
     dataset = Dataset(arrays=tools.store.data(request), dims=dict(request.dims))
-    result = inference.fit(
-        jax.random.key(request.seed),
-        model.problem(dataset),
-        options=inference.InferenceOptions(**request.options),
-        num_draws=request.draws,
+    session = _begin(tools, request, model.problem(dataset))
+    first_step = session.done
+    session = inference.run(
+        session,
         on_progress=report,
+        on_checkpoint=partial(_keep, tools.store, request.id, attempt),
+        checkpoint_seconds=tools.checkpoint_s,
     )
+    result = inference.finalize(session, request.draws)
     files = {
         "posterior.safetensors": arrays.to_bytes(_numpy(result.posterior)),
         "variational.safetensors": arrays.to_bytes(_numpy(result.variational)),
@@ -109,10 +126,35 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
         status=Status.SUCCEEDED,
         finished_at=records.now(),
         attempt=attempt,
+        first_step=first_step,
         warnings=tuple(result.warnings),
         progress=report.last,
         artefacts=written,
     )
+
+
+def _begin(tools: Tools, request: FitRequest, problem: inference.Problem) -> inference.Session:
+    """The session of a fit, at its newest checkpoint if there is one that can be used, else before the first step."""
+    options = inference.InferenceOptions(**request.options)
+    saved = tools.store.checkpoint(request.id)
+    if saved is not None:
+        try:
+            session = inference.load(problem, saved, options=options)
+        except (InferenceError, KeyError) as error:
+            # As after an upgrade that changed what a session is.
+            _log.warning("fit %s begins anew, its checkpoint is of no use: %s", request.id, error)
+        else:
+            _log.info("fit %s goes on from step %d", request.id, session.done)
+            return session
+    return inference.initialize(jax.random.key(request.seed), problem, options=options)
+
+
+def _keep(store: FitStore, fit_id: str, attempt: int, saved: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Store a checkpoint. A fit does without, when that fails."""
+    try:
+        store.put_checkpoint(fit_id, attempt, int(saved["history"][-1, 0]), saved)
+    except UnavailableError as error:
+        _log.warning("fit %s goes on without a checkpoint: %s", fit_id, error)
 
 
 def _numpy(values: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:

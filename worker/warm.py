@@ -48,6 +48,7 @@ class Ending(Enum):
     BROKEN = "the child answered that the job raised"
     DIED = "the child died"
     HUNG = "the child was killed, long after the job's timeout"
+    CANCELLED = "the child was killed because the fit is to be cancelled and it did not stop by itself"
     INTERRUPTED = "the child was killed because the worker stops"
 
 
@@ -194,6 +195,7 @@ class WarmWorker(Worker):
         assert self._child is not None, "fork_work_horse was called"
         child = self._child
         deadline = time.monotonic() + _timeout_s(job) + self._settings.kill_grace_s
+        cancel_by: float | None = None
         next_heartbeat = time.monotonic() + _HEARTBEAT_S
         job.started_at = rq_now()
         while True:
@@ -204,6 +206,10 @@ class WarmWorker(Worker):
                 return Ending.DIED
             except TimeoutError:
                 moment = time.monotonic()
+            if cancel_by is None and self._store.cancel_requested(job.id):
+                cancel_by = moment + self._settings.cancel_grace_s
+            if cancel_by is not None and moment > cancel_by:
+                return Ending.CANCELLED
             if moment > deadline:
                 return Ending.HUNG
             if self._stop_by is not None and moment > self._stop_by:
@@ -214,7 +220,7 @@ class WarmWorker(Worker):
                 next_heartbeat = moment + _HEARTBEAT_S
 
     def _begin(self, fit_id: str) -> Attempt | None:
-        """Record a new attempt; None when there is nothing to do: unknown, decided, taken, or tried too often."""
+        """Record a new attempt; None when there is nothing to do: unknown, ended, cancelled, taken, tried too often."""
         try:
             fit = self._store.fit(fit_id)
         except NotFoundError:
@@ -226,6 +232,9 @@ class WarmWorker(Worker):
             self._decide(fit_id, Status.FAILED, failures.explain(error, timeout_s=0))
             return None
         if fit.outcome is not None:
+            return None
+        if fit.cancel is not None:
+            self._store.cancelled(fit_id)
             return None
         if fit.spent_attempts >= self._settings.max_attempts:
             last = fit.ends[-1].message if fit.ends else None
@@ -241,6 +250,9 @@ class WarmWorker(Worker):
             # Only RQ's bookkeeping broke, as it does when Redis was wiped under the job.
             self._drop(job, queue)
             return
+        if ending is Ending.BROKEN and self._store.cancel_requested(job.id):
+            self._cancel(job, queue, attempt)
+            return
         if ending is Ending.BROKEN:
             # RQ has it as failed; the reconciler queues it again in a while.
             self._note(job.id, attempt, failures.JOB_BROKEN, "The job broke down; the worker's log says more.")
@@ -250,16 +262,19 @@ class WarmWorker(Worker):
         if ending is Ending.HUNG:
             self._decide(job.id, Status.FAILED, failures.timed_out(_timeout_s(job)), attempt=attempt.number)
             self._drop(job, queue)
-        elif self._stopped_job_id == job.id:
+        elif self._stopped_job_id == job.id or ending is Ending.CANCELLED or self._store.cancel_requested(job.id):
             self._stopped_job_id = None
-            self._decide(job.id, Status.CANCELLED, None, attempt=attempt.number)
-            self._drop(job, queue)
+            self._cancel(job, queue, attempt)
         elif ending is Ending.INTERRUPTED:
             self._note(job.id, attempt, failures.INTERRUPTED, "The worker was stopped.", counts=False)
             self._put_back(job, queue)
         else:
             self._note(job.id, attempt, failures.WORKER_DIED, f"The computing process ended by {how}.")
             self._put_back(job, queue)
+
+    def _cancel(self, job: Job, queue: Queue, attempt: Attempt) -> None:
+        self._store.cancelled(job.id, attempt=attempt.number)
+        self._drop(job, queue)
 
     def _decide(
         self, fit_id: str, status: Status, error: records.FitFailure | None, *, attempt: int | None = None

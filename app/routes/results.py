@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from app import draws
 from app.bodies import JsonRoute
 from app.errors import problems
-from app.schemas import Draws, PosteriorQuery, PredictiveQuery, Summary
+from app.schemas import Diagnostics, Draws, Losses, PosteriorQuery, PredictiveQuery, Summary
 from app.service import ServiceDep
 from tacit.errors import (
     InvalidInputError,
@@ -31,6 +31,20 @@ async def get_summary(fit_id: str, service: ServiceDep) -> dict[str, Any]:
     """Mean, sd and quantiles of each variable."""
     fit = await service.finished(fit_id)
     return await service.blocking(draws.summary_body, service.store, fit)
+
+
+@router.get("/diagnostics", response_model=Diagnostics, responses=problems(*_READING))
+async def get_diagnostics(fit_id: str, service: ServiceDep) -> dict[str, Any]:
+    """Whether to trust the fit."""
+    fit = await service.finished(fit_id)
+    return await service.blocking(draws.diagnostics_body, service.store, fit)
+
+
+@router.get("/losses", response_model=Losses, responses=problems(*_READING))
+async def get_losses(fit_id: str, service: ServiceDep) -> dict[str, Any]:
+    """How the losses went."""
+    fit = await service.finished(fit_id)
+    return await service.blocking(draws.losses_body, service.store, fit)
 
 
 @router.get("/posterior", response_model=Draws, responses=problems(*_QUERYING))

@@ -1,7 +1,7 @@
 """Where bytes rest: named blobs, written whole or not at all.
 
-A blob store has six operations, all of which a local folder and S3-compatible storage can keep. There is no append and
-no read-modify-write; what must happen once is written with `create`, which exactly one writer wins.
+A blob store has seven operations, all of which a local folder and S3-compatible storage can keep. There is no append
+and no read-modify-write; what must happen once is written with `create`, which exactly one writer wins.
 
     blobs = LocalBlobs(Path("data/store"))
     blobs.create("fits/x/outcome.json", b"{}")   # True: this call made it
@@ -39,6 +39,9 @@ class Blobs(Protocol):
 
     def exists(self, key: str) -> bool:
         """Whether there is a blob of that name."""
+
+    def names(self, prefix: str) -> list[str]:
+        """The names right below the folder `prefix` (which ends in "/"), of blobs and of folders, sorted."""
 
     def list(self, prefix: str) -> list[str]:
         """The keys in the folder `prefix` (which ends in "/") and below, sorted."""
@@ -81,6 +84,12 @@ class LocalBlobs:
     def exists(self, key: str) -> bool:
         with _wrapped("read", key):
             return self._path(key).is_file()
+
+    def names(self, prefix: str) -> list[str]:
+        path = self._path(prefix.removesuffix("/"))
+        with _wrapped("list", prefix), suppress(FileNotFoundError):
+            return sorted(name for name in os.listdir(path) if not name.startswith("."))
+        return []
 
     def list(self, prefix: str) -> list[str]:
         with _wrapped("list", prefix):

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-import time
+from datetime import UTC, datetime, timedelta
 
 # Crockford's base 32 in lower case: no i, l, o, u.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -11,13 +11,15 @@ _RANDOM_DIGITS = 26
 _PATTERN = re.compile(rf"fit_[{_ALPHABET}]{{{_TIME_DIGITS + _RANDOM_DIGITS}}}")
 
 
-def new_fit_id() -> str:
-    """A new id: `fit_`, the time in milliseconds, then 130 random bits."""
-    return (
-        "fit_"
-        + _digits(time.time_ns() // 1_000_000, _TIME_DIGITS)
-        + _digits(secrets.randbits(5 * _RANDOM_DIGITS), _RANDOM_DIGITS)
-    )
+def new_fit_id(at: datetime | None = None) -> str:
+    """A new id: `fit_`, the time (now, if none is given) in milliseconds, then 130 random bits."""
+    return first_id_at(at or datetime.now(UTC)) + _digits(secrets.randbits(5 * _RANDOM_DIGITS), _RANDOM_DIGITS)
+
+
+def first_id_at(at: datetime) -> str:
+    """What every id made at or after a moment sorts behind, and every id made a millisecond before it in front of."""
+    milliseconds = (at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+    return "fit_" + _digits(max(milliseconds, 0), _TIME_DIGITS)
 
 
 def is_fit_id(text: str) -> bool:

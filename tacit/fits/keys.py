@@ -43,6 +43,11 @@ def queue_list(device: str) -> str:
     return f"rq:queue:{queue(device)}"
 
 
+def job(fit_id: str) -> str:
+    """Hash in which RQ keeps the job of a fit."""
+    return f"rq:job:{fit_id}"
+
+
 def fit_job(fit_id: str, *, timeout_s: int) -> dict[str, Any]:
     """Arguments of `rq.Queue.enqueue_call` for a fit: only its id travels, and it is queued at most once."""
     return {

@@ -1,8 +1,8 @@
 """What is written about a fit, and what follows from it.
 
 A fit is a set of records, each written once: the request that was accepted, one record per attempt that a worker
-began (and one per attempt that ended without deciding the fit), and the outcome. Nothing is ever updated, so the status
-is not stored: it follows from which records exist, and can only move forward.
+began (and one per attempt that ended without deciding the fit), the wish that it be cancelled, and the outcome. Nothing
+is ever updated, so the status is not stored: it follows from which records exist, and can only move forward.
 """
 
 from datetime import UTC, datetime
@@ -62,7 +62,7 @@ class FitRequest(Record):
     """An accepted request, completely resolved: a worker needs this and the arrays, nothing else.
 
     `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
-    default that could change), `timeout_s` seconds.
+    default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again.
     """
 
     id: str
@@ -79,6 +79,7 @@ class FitRequest(Record):
     dims: dict[str, int]
     data: Artefact
     created_at: datetime
+    retried_from: str | None = None
 
 
 class Attempt(Record):
@@ -101,6 +102,12 @@ class AttemptEnd(Record):
     message: str
     counts: bool
     ended_at: datetime
+
+
+class Cancel(Record):
+    """Someone wants no result: whoever works on the fit stops."""
+
+    requested_at: datetime
 
 
 class FitFailure(BaseModel):
@@ -126,11 +133,15 @@ class ProgressRecord(BaseModel):
 
 
 class Outcome(Record):
-    """How a fit ended. Written last and once: what it names is complete."""
+    """How a fit ended. Written last and once: what it names is complete.
+
+    `first_step` is the step of the checkpoint that the deciding attempt went on from; 0 when it began anew.
+    """
 
     status: Status
     finished_at: datetime
     attempt: int | None = None
+    first_step: int = 0
     error: FitFailure | None = None
     warnings: tuple[str, ...] = ()
     progress: ProgressRecord | None = None
@@ -143,13 +154,23 @@ class Fit(NamedTuple):
     request: FitRequest
     attempts: tuple[Attempt, ...] = ()
     ends: tuple[AttemptEnd, ...] = ()
+    cancel: Cancel | None = None
     outcome: Outcome | None = None
 
     @property
     def status(self) -> Status:
         if self.outcome is not None:
             return self.outcome.status
+        if self.cancel is not None:
+            return Status.CANCELLING
         return Status.RUNNING if self.attempts else Status.QUEUED
+
+    @property
+    def current_attempt(self) -> Attempt | None:
+        """The attempt that a worker began and that, as far as is written, has not ended."""
+        ended = {end.number for end in self.ends}
+        latest = self.attempts[-1] if self.attempts and self.outcome is None else None
+        return latest if latest is not None and latest.number not in ended else None
 
     @property
     def spent_attempts(self) -> int:

@@ -5,26 +5,46 @@
     fits/{id}/request.json             from here on the fit is accepted
     fits/{id}/attempts/{n}.json        a worker began; created by exactly one
     fits/{id}/attempts/{n}.end.json    it ended without deciding the fit
+    fits/{id}/checkpoint/{n}-{step}-{sha256}.safetensors
+                                       where attempt n was; older ones go when a newer one is durable
     fits/{id}/result/{n}/*             what attempt n produced; attempts that overlap cannot mix
+    fits/{id}/cancel.json              the fit is to be cancelled; whoever works on it looks here
     fits/{id}/outcome.json             created by exactly one writer; names the artefacts and their checksums
 
 Every record is written once. Whoever reads sees the fit as it stood at some moment, and later moments only add.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tacit.errors import NotFoundError, StoreError
+from tacit.errors import NotFoundError, StoreError, UnavailableError
 from tacit.fits import arrays as array_files
 from tacit.fits.arrays import Arrays
 from tacit.fits.blobs import Blobs
 from tacit.fits.ids import is_fit_id
-from tacit.fits.records import Artefact, Attempt, AttemptEnd, Fit, FitRequest, Outcome, Record, now
+from tacit.fits.records import (
+    Artefact,
+    Attempt,
+    AttemptEnd,
+    Cancel,
+    Fit,
+    FitRequest,
+    Outcome,
+    ProgressRecord,
+    Record,
+    Status,
+    now,
+)
+
+_log = logging.getLogger(__name__)
 
 _OPEN = "open/"
+_FITS = "fits/"
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -38,15 +58,19 @@ class FitStore:
     def accept(self, request: FitRequest, data: bytes) -> None:
         """Make a fit durable: when this returns it will run, whatever crashes.
 
+        One that is tried again goes on from the newest checkpoint of the fit before it.
+
         Args:
             request: The resolved request; `request.data` describes `data`.
             data: The arrays of the fit, encoded.
         """
         folder = _folder(request.id)
         self._blobs.put(f"{folder}data.safetensors", data)
+        if request.retried_from is not None:
+            self._copy_checkpoint(request.retried_from, request.id)
         # The mark comes before the commit: a fit with a mark and no request was never promised to anyone.
         self._blobs.put(f"{_OPEN}{request.id}", b"")
-        if not self._blobs.create(f"{folder}request.json", request.to_bytes()):
+        if not self._blobs.create(_request_key(request.id), request.to_bytes()):
             raise StoreError(f"There is a fit {request.id} already.")
 
     def fit(self, fit_id: str) -> Fit:
@@ -55,9 +79,17 @@ class FitStore:
         Raises:
             NotFoundError: There is no such fit.
         """
-        request = self._read(f"{_folder(fit_id)}request.json", FitRequest)
+        request = self._read(_request_key(fit_id), FitRequest)
         if request is None:
             raise _no_such_fit(fit_id)
+        with self._unless_deleted(fit_id):
+            fit = self._with_records(request)
+        if fit.outcome is None and not self._blobs.exists(_request_key(fit_id)):
+            raise _no_such_fit(fit_id)
+        return fit
+
+    def _with_records(self, request: FitRequest) -> Fit:
+        fit_id = request.id
         attempts: list[Attempt] = []
         ends: list[AttemptEnd] = []
         for key in self._blobs.list(f"{_folder(fit_id)}attempts/"):
@@ -65,12 +97,18 @@ class FitStore:
                 ends.append(self._must_read(key, AttemptEnd))
             else:
                 attempts.append(self._must_read(key, Attempt))
+        cancel = self._read(_cancel_key(fit_id), Cancel)
         outcome = self._read(f"{_folder(fit_id)}outcome.json", Outcome)
-        return Fit(request, tuple(attempts), tuple(ends), outcome)
+        return Fit(request, tuple(attempts), tuple(ends), cancel, outcome)
 
     def data(self, request: FitRequest) -> Arrays:
         """The data of a fit, checked against its checksum."""
-        return array_files.from_bytes(self._checked(f"{_folder(request.id)}data.safetensors", request.data))
+        return array_files.from_bytes(self.encoded_data(request))
+
+    def encoded_data(self, request: FitRequest) -> bytes:
+        """The data of a fit as `accept` took it, checked against its checksum."""
+        with self._unless_deleted(request.id):
+            return self._checked(f"{_folder(request.id)}data.safetensors", request.data)
 
     def begin_attempt(self, fit: Fit, *, worker: str, device: str) -> Attempt | None:
         """Record that a worker begins the next attempt; None when another worker was faster."""
@@ -83,15 +121,70 @@ class FitStore:
         end = AttemptEnd(number=number, code=code, message=message, counts=counts, ended_at=now())
         self._blobs.create(f"{_attempt_key(fit_id, number)}.end.json", end.to_bytes())
 
+    def request_cancel(self, fit_id: str) -> None:
+        """Have whoever works on the fit stop; no harm when it was asked before."""
+        self._blobs.create(_cancel_key(fit_id), Cancel(requested_at=now()).to_bytes())
+
+    def cancel_requested(self, fit_id: str) -> bool:
+        """Whether the fit is to be cancelled, or deleted even, as far as can be told now; cheap."""
+        try:
+            return self._blobs.exists(_cancel_key(fit_id)) or not self._blobs.exists(_request_key(fit_id))
+        except UnavailableError:
+            return False
+
+    def put_checkpoint(self, fit_id: str, attempt: int, step: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep where an attempt is, and drop what it and earlier attempts kept before."""
+        data = array_files.to_bytes(arrays)
+        key = _checkpoint_key(fit_id, attempt, step, data)
+        self._blobs.put(key, data)
+        for older in self._blobs.list(_checkpoints(fit_id)):
+            if older < key:
+                self._blobs.delete(older)
+
+    def checkpoint(self, fit_id: str) -> Arrays | None:
+        """The newest checkpoint that is whole; a damaged one is passed over with a line in the log."""
+        newest = self._newest_checkpoint(fit_id)
+        return array_files.from_bytes(newest[1]) if newest is not None else None
+
+    def _newest_checkpoint(self, fit_id: str) -> tuple[str, bytes] | None:
+        """Its key and content."""
+        for key in reversed(self._blobs.list(_checkpoints(fit_id))):
+            data = self._blobs.get(key)
+            # One that is gone by now made room for a newer one, of an attempt that overlaps with ours.
+            if data is None:
+                continue
+            if key.endswith(f"-{array_files.artefact(data).sha256}.safetensors"):
+                return key, data
+            _log.error("the checkpoint %s is damaged and passed over", key)
+        return None
+
+    def _copy_checkpoint(self, source: str, target: str) -> None:
+        """Give a fit the newest checkpoint of another, as that of an attempt before its first."""
+        newest = self._newest_checkpoint(source)
+        if newest is not None:
+            key, data = newest
+            _, _, rest = key.removeprefix(_checkpoints(source)).partition("-")
+            self._blobs.put(f"{_checkpoints(target)}{0:04d}-{rest}", data)
+
     def put_artefact(self, fit_id: str, attempt: int, name: str, data: bytes) -> Artefact:
         """Write one file of the result of an attempt; name it in the outcome to make it count."""
         self._blobs.put(_result_key(fit_id, attempt, name), data)
         return array_files.artefact(data)
 
+    def cancelled(self, fit_id: str, *, attempt: int | None = None, progress: ProgressRecord | None = None) -> bool:
+        """Decide that a fit was cancelled; False when it was decided before."""
+        return self.finish(
+            fit_id, Outcome(status=Status.CANCELLED, finished_at=now(), attempt=attempt, progress=progress)
+        )
+
     def finish(self, fit_id: str, outcome: Outcome) -> bool:
-        """Decide a fit. False, with nothing changed, when it was decided before."""
+        """Decide a fit. False, with nothing changed, when it was decided before, or is no more."""
+        if not self._blobs.exists(_request_key(fit_id)):
+            return False
         first = self._blobs.create(f"{_folder(fit_id)}outcome.json", outcome.to_bytes())
         self._blobs.delete(f"{_OPEN}{fit_id}")
+        if first and outcome.status is Status.SUCCEEDED:
+            self._blobs.delete(_checkpoints(fit_id))
         return first
 
     def artefact(self, fit: Fit, name: str) -> bytes:
@@ -104,11 +197,32 @@ class FitStore:
         outcome = fit.outcome
         if outcome is None or outcome.attempt is None or name not in outcome.artefacts:
             raise NotFoundError(f"Fit {fit.request.id} has no {name}.")
-        return self._checked(_result_key(fit.request.id, outcome.attempt, name), outcome.artefacts[name])
+        with self._unless_deleted(fit.request.id):
+            return self._checked(_result_key(fit.request.id, outcome.attempt, name), outcome.artefacts[name])
 
     def arrays(self, fit: Fit, name: str) -> Arrays:
         """One file of arrays of the result; errors as `artefact`."""
         return array_files.from_bytes(self.artefact(fit, name))
+
+    def delete(self, fit_id: str) -> None:
+        """Remove a fit that is decided, and all that belongs to it."""
+        # Without its request a fit does not exist: a crash after this leaves rubbish, never half a fit.
+        self._blobs.delete(_request_key(fit_id))
+        self._blobs.delete(f"{_OPEN}{fit_id}")
+        self._blobs.delete(_folder(fit_id))
+
+    def is_underway(self, fit_id: str) -> bool:
+        """Whether there is such a fit and it is not decided. Far cheaper than its records."""
+        outcome = f"{_folder(fit_id)}outcome.json"
+        return self._blobs.exists(_request_key(fit_id)) and not self._blobs.exists(outcome)
+
+    def fit_ids(self, *, before: str | None = None) -> list[str]:
+        """Ids of all fits, those accepted latest first; only those that sort before an id.
+
+        Some may have no records: those of fits that are just being accepted, or deleted.
+        """
+        names = reversed(self._blobs.names(_FITS))
+        return [name for name in names if is_fit_id(name) and (before is None or name < before)]
 
     def check(self) -> None:
         """Write something; raises UnavailableError when that cannot be done."""
@@ -125,7 +239,17 @@ class FitStore:
         if self._blobs.exists(f"{_folder(fit_id)}outcome.json"):
             self._blobs.delete(f"{_OPEN}{fit_id}")
             return False
-        return self._blobs.exists(f"{_folder(fit_id)}request.json")
+        return self._blobs.exists(_request_key(fit_id))
+
+    @contextmanager
+    def _unless_deleted(self, fit_id: str) -> Iterator[None]:
+        """What is missing because the fit was deleted meanwhile is no damage."""
+        try:
+            yield
+        except StoreError:
+            if not self._blobs.exists(_request_key(fit_id)):
+                raise _no_such_fit(fit_id) from None
+            raise
 
     def _checked(self, key: str, expected: Artefact) -> bytes:
         data = self._blobs.get(key)
@@ -160,7 +284,7 @@ def encode_data(arrays: Mapping[str, NDArray[Any]]) -> tuple[bytes, Artefact]:
 def _folder(fit_id: str) -> str:
     if not is_fit_id(fit_id):
         raise _no_such_fit(fit_id)
-    return f"fits/{fit_id}/"
+    return f"{_FITS}{fit_id}/"
 
 
 def _no_such_fit(fit_id: str) -> NotFoundError:
@@ -169,6 +293,23 @@ def _no_such_fit(fit_id: str) -> NotFoundError:
 
 def _attempt_key(fit_id: str, number: int) -> str:
     return f"{_folder(fit_id)}attempts/{number:04d}"
+
+
+def _request_key(fit_id: str) -> str:
+    return f"{_folder(fit_id)}request.json"
+
+
+def _cancel_key(fit_id: str) -> str:
+    return f"{_folder(fit_id)}cancel.json"
+
+
+def _checkpoints(fit_id: str) -> str:
+    return f"{_folder(fit_id)}checkpoint/"
+
+
+def _checkpoint_key(fit_id: str, attempt: int, step: int, data: bytes) -> str:
+    """Sorts by attempt, then step; holds the checksum, so that one write makes the checkpoint and its proof."""
+    return f"{_checkpoints(fit_id)}{attempt:04d}-{step:012d}-{array_files.artefact(data).sha256}.safetensors"
 
 
 def _result_key(fit_id: str, attempt: int, name: str) -> str:

@@ -26,6 +26,9 @@ class Client:
     def post(self, path: str, **given: Any) -> httpx.Response:
         return self.request("POST", path, **given)
 
+    def delete(self, path: str, **given: Any) -> httpx.Response:
+        return self.request("DELETE", path, **given)
+
 
 @contextmanager
 def open_client(app: FastAPI) -> Iterator[Client]:

@@ -1,6 +1,7 @@
 import json
 import zlib
 
+import pytest
 import redis
 
 from app.main import create_app
@@ -92,3 +93,18 @@ def test_reading_works_without_redis_and_posting_says_so(settings: Settings, sto
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert int(refused.headers["retry-after"]) > 0
     assert store.open_fits() == [fit_id]
+
+
+def test_waiting_ends_in_time_and_with_the_fit(client: Client, store: FitStore) -> None:
+    fit_id = client.post("/v1/fits", json=EIGHT_SCHOOLS).json()["id"]
+    assert client.get(f"/v1/fits/{fit_id}?wait=0.01").json()["status"] == "queued"
+    fail(store, fit_id)
+    assert client.get(f"/v1/fits/{fit_id}?wait=60").json()["status"] == "failed"
+    assert client.get(f"/v1/fits/{'fit_' + '0' * 36}?wait=60").status_code == 404
+    assert client.get("/v1/fits/nothing?wait=60").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["wait=-1", "wait=61", "wait=nan", "wait=soon", "await=1"])
+def test_waits_that_do_not_fit(client: Client, query: str) -> None:
+    answer = client.get(f"/v1/fits/{'fit_' + '0' * 36}?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"?{query.partition('=')[0]}")

@@ -8,7 +8,7 @@ from tacit.settings import Settings
 from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, fail, make_draws, succeed
 from tests.app.client import Client
 
-_RESULTS = ["summary", "posterior", "posterior-predictive"]
+_RESULTS = ["summary", "diagnostics", "losses", "posterior", "posterior-predictive"]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_asked_of_a_failed_fit(client: Client, store: FitStore, fit_id: str, res
 
 
 @pytest.mark.parametrize("fit", ["fit_" + "0" * 36, "nothing", "..%2f..%2fetc"])
-@pytest.mark.parametrize("result", ["", "/summary", "/posterior", "/posterior-predictive"])
+@pytest.mark.parametrize("result", ["", "/summary", "/losses", "/posterior", "/posterior-predictive"])
 def test_asked_of_no_fit(client: Client, fit: str, result: str) -> None:
     answer = client.get(f"/v1/fits/{fit}{result}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -44,6 +44,24 @@ def test_summary(client: Client, store: FitStore, fit_id: str) -> None:
     assert body["vars"]["mu"]["mean"] == make_draws()["mu"].mean()
     assert set(body["vars"]["theta"]) == {"mean", "sd", "q05", "q50", "q95"}
     assert all(len(part) == 8 for part in body["vars"]["theta"].values())
+
+
+def test_diagnostics(client: Client, store: FitStore, fit_id: str) -> None:
+    succeed(store, fit_id)
+    body = client.get(f"/v1/fits/{fit_id}/diagnostics").json()
+    figures = {"k_hat": 0.25, "loss_gen": None, "steps": 200}
+    assert body == {"fit": fit_id, "figures": figures, "warnings": ["It wobbles."]}
+
+
+def test_losses(client: Client, store: FitStore, fit_id: str) -> None:
+    succeed(store, fit_id)
+    assert client.get(f"/v1/fits/{fit_id}/losses").json() == {
+        "fit": fit_id,
+        "step": [25, 125, 200],
+        "loss_gen": [3.5, None, 2.5],
+        "loss_disc": [None, 0.5, 0.25],
+        "correct": [0.5, 0.75, 1.0],
+    }
 
 
 def test_posterior(client: Client, store: FitStore, fit_id: str) -> None:

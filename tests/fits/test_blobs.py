@@ -60,6 +60,14 @@ def test_list_is_sorted_deep_and_without_temporaries(blobs: LocalBlobs, tmp_path
     assert blobs.list("f/") == ["f/a", "f/b/1", "f/b/2"]
 
 
+def test_names_are_those_right_below(blobs: LocalBlobs, tmp_path: Path) -> None:
+    for key in ("f/b/2", "f/a", "f/b/1", "g/x"):
+        blobs.put(key, b"")
+    (tmp_path / "store" / "f" / ".torn.tmp").write_bytes(b"half")
+    assert blobs.names("f/") == ["a", "b"]
+    assert blobs.names("h/") == []
+
+
 def test_delete_takes_a_blob_or_a_folder(blobs: LocalBlobs) -> None:
     for key in ("f/a", "f/b/1", "fb"):
         blobs.put(key, b"")

@@ -111,6 +111,32 @@ def test_interrupted_attempts_do_not_count(store: FitStore) -> None:
     assert store.fit(request.id).spent_attempts == 2
 
 
+def test_a_wish_to_cancel_shows_until_the_fit_is_decided(store: FitStore) -> None:
+    request = accept(store)
+    assert not store.cancel_requested(request.id)
+    store.request_cancel(request.id)
+    asked = store.fit(request.id)
+    store.request_cancel(request.id)
+    assert store.fit(request.id) == asked
+    assert asked.status is Status.CANCELLING
+    # It may come too late: the outcome alone decides.
+    assert _succeed(store, request.id)
+    assert not store.cancelled(request.id)
+    assert store.fit(request.id).status is Status.SUCCEEDED
+
+
+def test_the_current_attempt_is_the_one_that_has_not_ended(store: FitStore) -> None:
+    request = accept(store)
+    assert store.fit(request.id).current_attempt is None
+    attempt = store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
+    assert store.fit(request.id).current_attempt == attempt
+    store.end_attempt(request.id, 1, code="x", message="x", counts=True)
+    assert store.fit(request.id).current_attempt is None
+    store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
+    store.cancelled(request.id)
+    assert store.fit(request.id).current_attempt is None
+
+
 def test_open_fits_are_those_without_outcome(store: FitStore) -> None:
     first, second, third = accept(store), accept(store), accept(store)
     _succeed(store, second.id)
@@ -172,3 +198,110 @@ def test_artefacts_are_named_by_the_outcome_alone(store: FitStore) -> None:
 def test_records_refuse_what_they_do_not_know(store: FitStore) -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
         make_request(priority=3)
+
+
+def _checkpoints(folder: Path, fit_id: str) -> list[Path]:
+    return sorted((folder / "fits" / fit_id / "checkpoint").glob("*"))
+
+
+def _state(step: int) -> arrays.Arrays:
+    return {"[1].loc": np.full(3, step, dtype=np.float32), "key": np.uint32(step) + np.zeros((), np.uint32)}
+
+
+def test_only_the_newest_checkpoint_is_kept(store: FitStore, folder: Path) -> None:
+    fit_id = accept(store).id
+    assert store.checkpoint(fit_id) is None
+    # An attempt that began anew is newer than one that got further.
+    for attempt, step in ((1, 25), (1, 125), (2, 7)):
+        store.put_checkpoint(fit_id, attempt, step, _state(step))
+        found = store.checkpoint(fit_id)
+        assert found is not None
+        np.testing.assert_array_equal(found["[1].loc"], _state(step)["[1].loc"])
+        assert found["key"].shape == ()
+        assert len(_checkpoints(folder, fit_id)) == 1
+
+
+def test_an_attempt_that_is_late_takes_no_newer_checkpoint_away(store: FitStore, folder: Path) -> None:
+    fit_id = accept(store).id
+    store.put_checkpoint(fit_id, 2, 50, _state(50))
+    store.put_checkpoint(fit_id, 1, 900, _state(900))
+    found = store.checkpoint(fit_id)
+    assert found is not None
+    assert found["key"] == 50
+
+
+@pytest.mark.parametrize("cut", [0, 20, -1])
+def test_a_damaged_checkpoint_is_passed_over(
+    store: FitStore, folder: Path, caplog: pytest.LogCaptureFixture, cut: int
+) -> None:
+    fit_id = accept(store).id
+    store.put_checkpoint(fit_id, 1, 25, _state(25))
+    (older,) = _checkpoints(folder, fit_id)
+    content = older.read_bytes()
+    store.put_checkpoint(fit_id, 1, 125, _state(125))
+    (newer,) = _checkpoints(folder, fit_id)
+    newer.write_bytes(newer.read_bytes()[:cut])
+    assert store.checkpoint(fit_id) is None
+    assert f"{newer.name} is damaged" in caplog.text
+    # As after a crash between the writing of one and the removal of the other.
+    older.write_bytes(content)
+    found = store.checkpoint(fit_id)
+    assert found is not None
+    assert found["key"] == 25
+
+
+def test_a_fit_that_succeeded_needs_no_checkpoint(store: FitStore, folder: Path) -> None:
+    fit_id = accept(store).id
+    store.put_checkpoint(fit_id, 1, 25, _state(25))
+    _succeed(store, fit_id)
+    assert _checkpoints(folder, fit_id) == []
+
+
+def test_a_deleted_fit_is_gone_and_stays_gone(store: FitStore, folder: Path) -> None:
+    request = accept(store)
+    _succeed(store, request.id)
+    fit = store.fit(request.id)
+    store.delete(request.id)
+    assert store.fit_ids() == store.open_fits() == []
+    assert not (folder / "fits" / request.id).exists()
+    with pytest.raises(NotFoundError):
+        store.fit(request.id)
+    # Whoever held it sees that it is gone, not that it is damaged.
+    with pytest.raises(NotFoundError):
+        store.artefact(fit, "posterior.safetensors")
+    with pytest.raises(NotFoundError):
+        store.data(request)
+    # Who still computes it finds that nobody wants it.
+    assert store.cancel_requested(request.id)
+    assert not _succeed(store, request.id)
+    with pytest.raises(NotFoundError):
+        store.fit(request.id)
+
+
+def test_a_fit_that_is_being_deleted_is_whole_or_gone(store: FitStore) -> None:
+    seen: list[Status] = []
+    errors: list[Exception] = []
+    ids = [accept(store).id for _ in range(50)]
+    for fit_id in ids:
+        store.begin_attempt(store.fit(fit_id), worker="w", device="cpu")
+        _succeed(store, fit_id)
+
+    def read() -> None:
+        for fit_id in ids:
+            try:
+                while True:
+                    fit = store.fit(fit_id)
+                    seen.append(fit.status)
+                    store.artefact(fit, "posterior.safetensors")
+            except NotFoundError:
+                continue
+            except Exception as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for fit_id in ids:
+        store.delete(fit_id)
+    reader.join()
+    assert errors == []
+    assert set(seen) == {Status.SUCCEEDED}

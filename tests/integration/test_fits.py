@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.running import Up
+from tests.running import Up, wait_for
 
 SHORT = {"inference": {"steps": 200}, "draws": 100}
 
@@ -70,3 +70,35 @@ def test_a_model_of_the_users_own_is_fitted_beside_a_broken_one(service: Up) -> 
     (broken,) = service.client.get("/readyz").json()["broken_models"]
     assert broken["path"].endswith("broken.py")
     assert "division by zero" in broken["detail"]
+
+
+def test_a_fit_is_cancelled_while_it_waits_compiles_or_runs(service: Up) -> None:
+    # No other test compiles this width.
+    endless = {**_example(service, "poisson-rate"), "inference": {"steps": 1_000_000, "width": 48}}
+    compiling, running, waiting = (service.post(endless)["id"] for _ in range(3))
+    wait_for(lambda: service.fit(compiling)["attempt"], what="the first fit to be begun")
+    for fit_id, state in ((waiting, "cancelled"), (compiling, "cancelling")):
+        answer = service.client.post(f"/v1/fits/{fit_id}/cancel")
+        assert (answer.status_code, answer.json()["status"]) == (202, state)
+    assert service.wait_ended(compiling)["status"] == "cancelled"
+    service.wait_running(running)
+    assert service.client.post(f"/v1/fits/{running}/cancel").status_code == 202
+    fit = service.wait_ended(running)
+    assert (fit["status"], fit["error"]) == ("cancelled", None)
+    assert service.client.get(fit["links"]["posterior"]).json()["code"] == "no_result"
+    assert service.client.post(f"/v1/fits/{running}/cancel").status_code == 200
+    assert service.fit(waiting)["attempt"] == 0
+    assert (
+        service.wait_ended(service.post({**_example(service, "poisson-rate"), **SHORT})["id"])["status"] == "succeeded"
+    )
+
+
+def test_who_waits_gets_the_fit_as_soon_as_it_has_ended(service: Up) -> None:
+    fit = service.post({**_example(service, "poisson-rate"), **SHORT})
+    answer = service.client.get(f"/v1/fits/{fit['id']}", params={"wait": 60}, timeout=90)
+    assert answer.json()["status"] == "succeeded"
+    ended = answer.json()
+    assert service.client.get(ended["links"]["diagnostics"]).json()["figures"]["steps"] == 200
+    losses = service.client.get(ended["links"]["losses"]).json()
+    assert losses["step"][-1] == 200
+    assert len({len(values) for name, values in losses.items() if name != "fit"}) == 1

@@ -47,6 +47,30 @@ def test_what_waits_or_runs_or_is_decided_is_left_alone(reconciler: Reconciler, 
     assert waiting(queue) == {waits.id}
 
 
+def test_what_was_lost_and_is_to_be_cancelled_is_not_queued_again(
+    reconciler: Reconciler, store: FitStore, queue: Queue
+) -> None:
+    lost = accept(store)
+    store.begin_attempt(store.fit(lost.id), worker="dead", device="cpu")
+    store.request_cancel(lost.id)
+    reconciler.run_at_start({"dead"})
+    assert waiting(queue) == set()
+    assert store.fit(lost.id).status is Status.CANCELLED
+
+
+def test_what_waits_and_is_to_be_cancelled_does_not_wait_for_its_turn(
+    reconciler: Reconciler, store: FitStore, queue: Queue
+) -> None:
+    # As when the API died between the wish and the outcome.
+    cancelled, waits = accept(store), accept(store)
+    for request in (cancelled, waits):
+        requeue(queue, request)
+    store.request_cancel(cancelled.id)
+    reconciler.run()
+    assert store.fit(cancelled.id).status is Status.CANCELLED
+    assert store.fit(waits.id).status is Status.QUEUED
+
+
 def test_other_devices_are_left_alone(reconciler: Reconciler, store: FitStore, queue: Queue) -> None:
     accept(store, device="gpu")
     for _ in range(3):

@@ -12,13 +12,11 @@ from rq.command import send_stop_job_command
 from rq.version import VERSION
 
 from app.draws import POSTERIOR
-from model_registry import load_registry
-from tacit.fits import Fit, FitRequest, FitStore, Status, keys, new_fit_id, records, workers
-from tacit.fits.store import encode_data
+from tacit.fits import Fit, FitStore, Status, keys, new_fit_id, workers
 from tacit.fits.workers import WorkerInfo
-from tacit.inference import InferenceOptions
 from tacit.settings import Settings
 from tests.running import alive, environment, kill, started, wait_for
+from tests.worker.requests import submit_example
 from worker.transport import requeue, waiting
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
@@ -41,25 +39,8 @@ class Running:
 
     def submit(self, *, steps: int, timeout_s: int = 600, model: str = "poisson-rate", code_hash: str = "") -> str:
         """Accept and queue a fit of the example data of a model."""
-        found = load_registry().get(model)
-        dataset = found.resolve(found.example)
-        data, artefact = encode_data(dataset.arrays)
-        request = FitRequest(
-            id=new_fit_id(),
-            model=model,
-            version=found.version,
-            code_hash=code_hash or found.code_hash,
-            fingerprint="f" * 64,
-            options=InferenceOptions(**{**found.defaults, "steps": steps}).model_dump(mode="json"),
-            seed=1,
-            draws=50,
-            timeout_s=timeout_s,
-            device="cpu",
-            dims=dict(dataset.dims),
-            data=artefact,
-            created_at=records.now(),
-        )
-        self.store.accept(request, data)
+        changes = {"code_hash": code_hash} if code_hash else {}
+        request = submit_example(self.store, steps=steps, timeout_s=timeout_s, model=model, **changes)
         requeue(self.queue, request)
         return request.id
 
@@ -92,7 +73,7 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def running(settings: Settings, store: FitStore, queue: Queue, log: Path) -> Iterator[Running]:
     """A worker that is ready."""
-    env = environment(settings, kill_grace_s=2, max_attempts=2, reconcile_s=0.5)
+    env = environment(settings, kill_grace_s=2, max_attempts=2, reconcile_s=0.5, checkpoint_s=0)
     with started("worker", env=env, log=log) as process:
         running = Running(settings, store, queue, log)
         assert running.info.pid == process.pid
@@ -126,6 +107,19 @@ def test_a_crash_of_the_child_costs_an_attempt(running: Running) -> None:
     assert (fit.status, len(fit.attempts)) == (Status.SUCCEEDED, 2)
     assert [(end.number, end.code) for end in fit.ends] == [(1, "worker_died")]
     assert "signal 11 (SIGSEGV)" in fit.ends[0].message
+
+
+def test_a_fit_outlives_its_child_and_nothing_shows_in_its_draws(running: Running, store: FitStore) -> None:
+    fit_id = running.submit(steps=2500)
+    wait_for(lambda: store.checkpoint(fit_id), what="a checkpoint")
+    running.kill_child()
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.SUCCEEDED, 2)
+    assert fit.outcome is not None
+    assert fit.outcome.first_step > 0
+    undisturbed = running.wait_ended(running.submit(steps=2500))
+    assert len(undisturbed.attempts) == 1
+    assert store.artefact(fit, POSTERIOR) == store.artefact(undisturbed, POSTERIOR)
 
 
 def test_attempts_are_bounded(running: Running) -> None:
@@ -174,6 +168,54 @@ def test_a_hung_child_is_killed_after_its_timeout(running: Running) -> None:
     assert fit.outcome.error.code == "timeout"
     assert not alive(pid)
     assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+
+
+def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running, store: FitStore) -> None:
+    child = running.info.child_pid
+    # Compiled first: between two chunks the child can stop by itself.
+    running.wait_ended(running.submit(steps=200))
+    fit_id = running.submit(steps=ENDLESS)
+    running.wait_running(fit_id)
+    store.request_cancel(fit_id)
+    assert store.fit(fit_id).status is Status.CANCELLING
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
+    assert fit.outcome is not None
+    assert fit.outcome.progress is not None
+    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+    assert running.info.child_pid == child
+
+
+def test_a_child_that_does_not_stop_by_itself_is_killed(running: Running, store: FitStore) -> None:
+    fit_id = running.submit(steps=ENDLESS)
+    wait_for(lambda: store.fit(fit_id).attempts, what="the child to get the fit")
+    # Like a compilation, this cannot be interrupted from within.
+    pid = running.kill_child(signal.SIGSTOP)
+    store.request_cancel(fit_id)
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
+    assert not alive(pid)
+    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+
+
+def test_a_cancelled_fit_that_still_waits_is_not_begun(running: Running, store: FitStore) -> None:
+    first = running.submit(steps=ENDLESS)
+    running.wait_running(first)
+    second = running.submit(steps=200)
+    store.request_cancel(second)
+    store.request_cancel(first)
+    fit = running.wait_ended(second)
+    assert (fit.status, fit.attempts) == (Status.CANCELLED, ())
+
+
+def test_a_child_that_dies_under_a_cancelled_fit_leaves_it_cancelled(running: Running, store: FitStore) -> None:
+    fit_id = running.submit(steps=ENDLESS)
+    wait_for(lambda: store.fit(fit_id).attempts, what="the child to get the fit")
+    running.kill_child(signal.SIGSTOP)
+    store.request_cancel(fit_id)
+    running.kill_child()
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
 
 
 def test_an_operator_can_stop_a_job(running: Running, queue: Queue) -> None:

@@ -1,0 +1,120 @@
+"""The job, in this process."""
+
+import logging
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import redis
+
+from model_registry import load_registry
+from tacit import inference
+from tacit.fits import FitRequest, FitStore, Outcome, Status, arrays
+from tacit.settings import Settings
+from tests.worker.requests import submit_example
+from worker.jobs import Tools, run_fit
+
+STEPS = 200
+
+
+@pytest.fixture
+def tools(store: FitStore, connection: redis.Redis) -> Tools:
+    return Tools(store=store, registry=load_registry(), progress=connection, checkpoint_s=0.0)
+
+
+def _run(tools: Tools, request: FitRequest) -> Outcome:
+    attempt = tools.store.begin_attempt(tools.store.fit(request.id), worker="w", device="cpu")
+    assert attempt is not None
+    run_fit(tools, request.id, attempt=attempt.number)
+    outcome = tools.store.fit(request.id).outcome
+    assert outcome is not None
+    return outcome
+
+
+def _posterior(store: FitStore, request: FitRequest) -> arrays.Arrays:
+    return store.arrays(store.fit(request.id), "posterior.safetensors")
+
+
+def _checkpoints(tools: Tools, request: FitRequest) -> list[arrays.Arrays]:
+    """What a fit saves on its way."""
+    model = tools.registry.get(request.model)
+    saved: list[arrays.Arrays] = []
+    inference.fit(
+        jax.random.key(request.seed),
+        model.problem(model.resolve(model.example)),
+        options=inference.InferenceOptions(**request.options),
+        num_draws=1,
+        on_checkpoint=saved.append,
+        checkpoint_seconds=0.0,
+    )
+    return saved
+
+
+def test_a_fit_goes_on_from_its_checkpoint(tools: Tools, store: FitStore) -> None:
+    undisturbed, interrupted = (submit_example(store, steps=STEPS) for _ in range(2))
+    saved = _checkpoints(tools, interrupted)[0]
+    store.put_checkpoint(interrupted.id, 1, 25, saved)
+    assert _run(tools, undisturbed).first_step == 0
+    outcome = _run(tools, interrupted)
+    assert (outcome.status, outcome.first_step) == (Status.SUCCEEDED, saved["history"][-1, 0])
+    expected = _posterior(store, undisturbed)
+    for name, values in _posterior(store, interrupted).items():
+        np.testing.assert_array_equal(values, expected[name])
+
+
+def test_a_retry_goes_on_from_the_checkpoint_of_the_fit_before(tools: Tools, store: FitStore) -> None:
+    first = submit_example(store, steps=STEPS)
+    saved = _checkpoints(tools, first)[1]
+    store.put_checkpoint(first.id, 1, 125, saved)
+    store.cancelled(first.id)
+    second, undisturbed = submit_example(store, steps=STEPS, retried_from=first.id), submit_example(store, steps=STEPS)
+    outcome = _run(tools, second)
+    assert (outcome.status, outcome.first_step) == (Status.SUCCEEDED, saved["history"][-1, 0])
+    _run(tools, undisturbed)
+    expected = _posterior(store, undisturbed)
+    for name, values in _posterior(store, second).items():
+        np.testing.assert_array_equal(values, expected[name])
+
+
+def test_a_fit_that_is_to_be_cancelled_is_not_computed(tools: Tools, store: FitStore) -> None:
+    request = submit_example(store, steps=STEPS)
+    store.request_cancel(request.id)
+    outcome = _run(tools, request)
+    assert (outcome.status, outcome.progress, outcome.artefacts) == (Status.CANCELLED, None, {})
+
+
+def test_a_damaged_checkpoint_is_not_fatal(
+    tools: Tools, store: FitStore, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = submit_example(store, steps=STEPS)
+    store.put_checkpoint(request.id, 1, 25, _checkpoints(tools, request)[0])
+    (path,) = Path(settings.data_dir, "store", "fits", request.id, "checkpoint").iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    outcome = _run(tools, request)
+    assert (outcome.status, outcome.first_step) == (Status.SUCCEEDED, 0)
+    assert "is damaged and passed over" in caplog.text
+
+
+@pytest.mark.parametrize("saved", [{"[0]": np.zeros(3)}, "no history"])
+def test_a_checkpoint_of_something_else_is_not_fatal(
+    tools: Tools, store: FitStore, caplog: pytest.LogCaptureFixture, saved: arrays.Arrays | str
+) -> None:
+    request = submit_example(store, steps=STEPS)
+    if isinstance(saved, str):
+        saved = {name: value for name, value in _checkpoints(tools, request)[0].items() if name != "history"}
+    store.put_checkpoint(request.id, 1, 25, saved)
+    with caplog.at_level(logging.WARNING):
+        outcome = _run(tools, request)
+    assert (outcome.status, outcome.first_step) == (Status.SUCCEEDED, 0)
+    assert "begins anew" in caplog.text
+
+
+def test_a_checkpoint_that_cannot_be_kept_is_not_fatal(
+    tools: Tools, store: FitStore, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = submit_example(store, steps=STEPS)
+    # There is nothing to read, and not even root can make a folder here.
+    Path(settings.data_dir, "store", "fits", request.id, "checkpoint").symlink_to("nowhere")
+    assert _run(tools, request).status is Status.SUCCEEDED
+    assert "goes on without a checkpoint" in caplog.text
