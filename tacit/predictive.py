@@ -1,4 +1,4 @@
-"""Prior and posterior predictive: the program replayed under a value setter, vectorised over draws."""
+"""Posterior predictive: the program replayed under a value setter, vectorised over draws."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
