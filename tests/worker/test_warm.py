@@ -188,7 +188,7 @@ def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running, s
 
 def test_a_child_that_does_not_stop_by_itself_is_killed(running: Running, store: FitStore) -> None:
     fit_id = running.submit(steps=ENDLESS)
-    wait_for(lambda: store.fit(fit_id).attempts, what="the child to get the fit")
+    wait_for(lambda: running.info.fit == fit_id, what="the child to get the fit")
     # Like a compilation, this cannot be interrupted from within.
     pid = running.kill_child(signal.SIGSTOP)
     store.request_cancel(fit_id)
@@ -210,7 +210,7 @@ def test_a_cancelled_fit_that_still_waits_is_not_begun(running: Running, store: 
 
 def test_a_child_that_dies_under_a_cancelled_fit_leaves_it_cancelled(running: Running, store: FitStore) -> None:
     fit_id = running.submit(steps=ENDLESS)
-    wait_for(lambda: store.fit(fit_id).attempts, what="the child to get the fit")
+    wait_for(lambda: running.info.fit == fit_id, what="the child to get the fit")
     running.kill_child(signal.SIGSTOP)
     store.request_cancel(fit_id)
     running.kill_child()
