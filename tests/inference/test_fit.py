@@ -179,7 +179,7 @@ def test_simulations_that_fail_are_dropped_and_counted():
     x = np.array([0.5, -0.3, 0.1, -0.8, 0.4, 0.0], np.float32)
     result = fit(KEY, Problem(program, observed={"x": x}, inputs={"N": 6}), options=InferenceOptions(steps=300))
     assert result.diagnostics["dropped_simulations"] > 0
-    assert "were dropped" in result.warnings[0]
+    assert any("were dropped" in warning for warning in result.warnings)
     assert np.all(np.isfinite(result.posterior["scale"]))
 
 
