@@ -187,8 +187,7 @@ def step(setup: Setup, rates: Rates, data: Data, state: State) -> State:
     """`disc_updates` of the ratio estimator, then `gen_updates` of q; a non-finite update is skipped and counted."""
     key, *keys = jax.random.split(state.key, 1 + setup.disc_updates + setup.gen_updates)
     state = state._replace(key=key)
-    # The hinge loss knows no size of a ratio, the empirical contrast no other latents: there is nothing to correct.
-    calibrated = setup.contrast == "marginal" and setup.ratio_loss != "hinge"
+    calibrated = _is_calibrated(setup)
     implicit = setup.method == "implicit_klqp"
     progress = state.step / rates.steps
     resting = calibrated & (progress >= CALIBRATE)
@@ -431,12 +430,12 @@ def update_gen(setup: Setup, rates: Rates, data: Data, key: jax.Array, state: St
     rate = rates.gen * _cosine(2.0 * state.step / rates.steps - 1.0)
     exact = setup.method == "klqp"
     progress = state.step / rates.steps
-    resting = (progress >= TRAVEL) & (progress < CALIBRATE) & (setup.contrast == "marginal")
+    resting = (progress >= TRAVEL) & (progress < CALIBRATE) & _is_calibrated(setup)
     moving = exact | ((state.frame_age >= SETTLE) & ~resting)
     move = families.natural_step(gradient, jnp.where(moving, rate, 0.0), MAX_STEP)
     q = families.retract(state.q, move)
     finite = _all_finite(gradient)
-    trust = jnp.where(progress >= CALIBRATE, CALIBRATED_TRUST, 1.0)
+    trust = jnp.where((progress >= CALIBRATE) & _is_calibrated(setup), CALIBRATED_TRUST, 1.0)
     within = families.distance(state.frame, q, TRUST_LOC, TRUST_LOG_SCALE) <= trust
     q = _choose(finite & (within | exact), q, state.q)
     return state._replace(q=q, loss_gen=loss, skipped=state.skipped + ~finite)
@@ -535,6 +534,11 @@ def _simulate_points(
     layout = setup.layout._replace(num_points=num_points)
     _, local_latents, data = prior_draw(key, setup.program, layout, inputs, global_latents=global_latents)
     return data, local_latents
+
+
+def _is_calibrated(setup: Setup) -> bool:
+    """The hinge loss knows no size of a ratio, the empirical contrast no other latents: there is nothing to correct."""
+    return setup.contrast == "marginal" and setup.ratio_loss != "hinge"
 
 
 def _choose_points(key: jax.Array, num_points: int, wanted: int) -> jax.Array:
