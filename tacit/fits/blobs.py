@@ -1,6 +1,6 @@
 """Where bytes rest: named blobs, written whole or not at all.
 
-A blob store has seven operations, all of which a local folder and S3-compatible storage can keep. There is no append
+A blob store has eight operations, all of which a local folder and S3-compatible storage can keep. There is no append
 and no read-modify-write; what must happen once is written with `create`, which exactly one writer wins.
 
     blobs = LocalBlobs(Path("data/store"))
@@ -36,6 +36,9 @@ class Blobs(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """The bytes of a blob, or None when there is none."""
+
+    def part(self, key: str, start: int, size: int) -> bytes | None:
+        """`size` bytes of a blob from byte `start` on, fewer where it ends before; None when there is no such blob."""
 
     def exists(self, key: str) -> bool:
         """Whether there is a blob of that name."""
@@ -78,6 +81,14 @@ class LocalBlobs:
         try:
             with _wrapped("read", key):
                 return self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def part(self, key: str, start: int, size: int) -> bytes | None:
+        try:
+            with _wrapped("read", key), self._path(key).open("rb") as file:
+                file.seek(start)
+                return file.read(size)
         except FileNotFoundError:
             return None
 

@@ -14,9 +14,11 @@
 Every record is written once. Whoever reads sees the fit as it stood at some moment, and later moments only add.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -24,7 +26,7 @@ from pydantic import ValidationError
 
 from tacit.errors import NotFoundError, StoreError, UnavailableError
 from tacit.fits import arrays as array_files
-from tacit.fits.arrays import Arrays
+from tacit.fits.arrays import ArrayFile, Arrays
 from tacit.fits.blobs import Blobs
 from tacit.fits.ids import is_fit_id
 from tacit.fits.records import (
@@ -45,6 +47,8 @@ _log = logging.getLogger(__name__)
 
 _OPEN = "open/"
 _FITS = "fits/"
+# Bytes of a large file that are looked at together.
+_PART = 4 * 1024 * 1024
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -194,15 +198,32 @@ class FitStore:
             NotFoundError: The outcome names no such file.
             StoreError: The file is missing or damaged; the message names it.
         """
-        outcome = fit.outcome
-        if outcome is None or outcome.attempt is None or name not in outcome.artefacts:
-            raise NotFoundError(f"Fit {fit.request.id} has no {name}.")
         with self._unless_deleted(fit.request.id):
-            return self._checked(_result_key(fit.request.id, outcome.attempt, name), outcome.artefacts[name])
+            return self._checked(*_named(fit, name))
 
     def arrays(self, fit: Fit, name: str) -> Arrays:
         """One file of arrays of the result; errors as `artefact`."""
         return array_files.from_bytes(self.artefact(fit, name))
+
+    def array_file(self, fit: Fit, name: str) -> ArrayFile:
+        """One file of arrays of the result, to be read by rows; never all of it at once. Errors as `artefact`."""
+        key, expected = _named(fit, name)
+        with self._unless_deleted(fit.request.id):
+            digest = hashlib.sha256()
+            for start in range(0, expected.size, _PART):
+                digest.update(self._part(key, start, min(_PART, expected.size - start)))
+            # One byte more tells a file that has grown.
+            if digest.hexdigest() != expected.sha256 or self._blobs.part(key, expected.size, 1):
+                raise _damaged(key)
+            return ArrayFile(partial(self._part, key))
+
+    def _part(self, key: str, start: int, size: int) -> bytes:
+        data = self._blobs.part(key, start, size)
+        if data is None:
+            raise StoreError(f"The stored file {key} is missing.")
+        if len(data) != size:
+            raise _damaged(key)
+        return data
 
     def delete(self, fit_id: str) -> None:
         """Remove a fit that is decided, and all that belongs to it."""
@@ -256,7 +277,7 @@ class FitStore:
         if data is None:
             raise StoreError(f"The stored file {key} is missing.")
         if array_files.artefact(data) != expected:
-            raise StoreError(f"The stored file {key} is damaged: its checksum is not the one recorded.")
+            raise _damaged(key)
         return data
 
     def _read(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
@@ -310,6 +331,18 @@ def _checkpoints(fit_id: str) -> str:
 def _checkpoint_key(fit_id: str, attempt: int, step: int, data: bytes) -> str:
     """Sorts by attempt, then step; holds the checksum, so that one write makes the checkpoint and its proof."""
     return f"{_checkpoints(fit_id)}{attempt:04d}-{step:012d}-{array_files.artefact(data).sha256}.safetensors"
+
+
+def _named(fit: Fit, name: str) -> tuple[str, Artefact]:
+    """Where a file of the result is, and what it must be."""
+    outcome = fit.outcome
+    if outcome is None or outcome.attempt is None or name not in outcome.artefacts:
+        raise NotFoundError(f"Fit {fit.request.id} has no {name}.")
+    return _result_key(fit.request.id, outcome.attempt, name), outcome.artefacts[name]
+
+
+def _damaged(key: str) -> StoreError:
+    return StoreError(f"The stored file {key} is damaged: its checksum is not the one recorded.")
 
 
 def _result_key(fit_id: str, attempt: int, name: str) -> str:

@@ -34,3 +34,25 @@ def test_other_bytes_are_refused() -> None:
 def test_no_object_arrays() -> None:
     with pytest.raises(Exception, match="object"):
         arrays.to_bytes({"a": np.array([object()])})
+
+
+def test_a_file_is_read_by_rows() -> None:
+    given = {
+        "a": np.arange(24, dtype=np.float32).reshape(4, 3, 2),
+        "b": np.array([True, False, True, True]),
+        "c": np.arange(4, dtype=np.int32),
+        "d": np.arange(4.0),
+    }
+    data = arrays.to_bytes(given)
+    file = arrays.ArrayFile(lambda start, size: data[start : start + size])
+    assert {name: entry.shape for name, entry in file.entries.items()} == {k: v.shape for k, v in given.items()}
+    for name, array in given.items():
+        rows = file.rows(name, 1, 3)
+        assert rows.dtype == array.dtype
+        np.testing.assert_array_equal(rows, array[1:3])
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x04K\x01.", b"\x02" + bytes(7) + b"[]", b"\x07" + bytes(7) + b'{"a":1}'])
+def test_other_files_are_refused(data: bytes) -> None:
+    with pytest.raises(StoreError, match="cannot be read"):
+        arrays.ArrayFile(lambda start, size: data[start : start + size])

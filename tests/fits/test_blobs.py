@@ -29,6 +29,14 @@ def test_what_is_not_there(blobs: LocalBlobs) -> None:
     blobs.delete("a/")
 
 
+def test_parts(blobs: LocalBlobs) -> None:
+    blobs.put("a", b"0123456789")
+    assert blobs.part("a", 2, 3) == b"234"
+    assert blobs.part("a", 8, 5) == b"89"
+    assert blobs.part("a", 10, 1) == b""
+    assert blobs.part("b", 0, 1) is None
+
+
 def test_create_writes_once(blobs: LocalBlobs) -> None:
     assert blobs.create("a/b.json", b"one")
     assert not blobs.create("a/b.json", b"two")

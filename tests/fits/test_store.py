@@ -19,8 +19,8 @@ def store(folder: Path) -> FitStore:
     return FitStore(LocalBlobs(folder))
 
 
-def _succeed(store: FitStore, fit_id: str, *, attempt: int = 1) -> bool:
-    data = arrays.to_bytes({"mu": np.arange(4.0)})
+def _succeed(store: FitStore, fit_id: str, *, attempt: int = 1, draws: int = 4) -> bool:
+    data = arrays.to_bytes({"mu": np.arange(float(draws))})
     written = store.put_artefact(fit_id, attempt, "posterior.safetensors", data)
     outcome = Outcome(
         status=Status.SUCCEEDED,
@@ -172,6 +172,22 @@ def test_damaged_artefacts_are_named(store: FitStore, folder: Path, damage: byte
     path.write_bytes(damage)
     with pytest.raises(StoreError, match=r"posterior\.safetensors is damaged"):
         store.arrays(store.fit(request.id), "posterior.safetensors")
+    with pytest.raises(StoreError, match=r"posterior\.safetensors is damaged"):
+        store.array_file(store.fit(request.id), "posterior.safetensors")
+
+
+def test_results_are_read_by_rows_whatever_their_size(store: FitStore, folder: Path) -> None:
+    request = accept(store)
+    _succeed(store, request.id, draws=2**20 + 1)
+    fit = store.fit(request.id)
+    file = store.array_file(fit, "posterior.safetensors")
+    np.testing.assert_array_equal(
+        file.rows("mu", 2**20 - 1, 2**20 + 1), store.arrays(fit, "posterior.safetensors")["mu"][-2:]
+    )
+    path = folder / "fits" / request.id / "result" / "0001" / "posterior.safetensors"
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(StoreError, match=r"posterior\.safetensors is damaged"):
+        store.array_file(fit, "posterior.safetensors")
 
 
 def test_missing_artefacts_are_named(store: FitStore, folder: Path) -> None:
