@@ -52,7 +52,7 @@ def test_a_file_is_read_by_rows() -> None:
         np.testing.assert_array_equal(rows, array[1:3])
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80\x04K\x01.", b"\x02" + bytes(7) + b"[]", b"\x07" + bytes(7) + b'{"a":1}'])
+@pytest.mark.parametrize("data", [b"", b"\x80\x04K\x01.", b"\x03" + bytes(7) + b"[1]", b"\x07" + bytes(7) + b'{"a":1}'])
 def test_other_files_are_refused(data: bytes) -> None:
     with pytest.raises(StoreError, match="cannot be read"):
         arrays.ArrayFile(lambda start, size: data[start : start + size])
