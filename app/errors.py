@@ -17,7 +17,9 @@ from tacit.errors import (
     ConflictError,
     FieldError,
     HasEndedError,
+    InFlightError,
     InvalidInputError,
+    KeyReusedError,
     ModelChangedError,
     NoResultError,
     NotFinishedError,
@@ -63,10 +65,12 @@ TABLE: Mapping[type[Exception], Kind] = {
     TooLargeError: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
     MediaTypeError: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
     RequestValidationError: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input"),
+    KeyReusedError: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
     InvalidInputError: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input"),
     NotFoundError: Kind(HTTPStatus.NOT_FOUND, "not_found"),
     NotFinishedError: Kind(HTTPStatus.CONFLICT, "not_finished"),
     NoResultError: Kind(HTTPStatus.CONFLICT, "no_result"),
+    InFlightError: Kind(HTTPStatus.CONFLICT, "in_flight"),
     HasEndedError: Kind(HTTPStatus.CONFLICT, "has_ended"),
     ModelChangedError: Kind(HTTPStatus.CONFLICT, "model_changed"),
     ConflictError: Kind(HTTPStatus.CONFLICT, "conflict"),
@@ -79,7 +83,7 @@ TABLE: Mapping[type[Exception], Kind] = {
 class ProblemError(BaseModel):
     """One thing that is wrong."""
 
-    pointer: str = Field(description="JSON pointer into the body; `?name` for a query parameter.")
+    pointer: str = Field(description="JSON pointer into the body; `?name` for a query parameter, `name:` for a header.")
     detail: str
 
 
@@ -164,7 +168,8 @@ async def _known(request: Request, error: Exception) -> Response:
         return answer(request, kind, _sentence(error.errors), errors=error.errors)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request %s: %s: %s", request_id(request), kind.code, error)
-    headers = {"Retry-After": str(_RETRY_AFTER_S)} if kind.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    later = kind.status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, InFlightError)
+    headers = {"Retry-After": str(_RETRY_AFTER_S)} if later else None
     return answer(request, kind, str(getattr(error, "detail", error)), headers=headers)
 
 
@@ -183,7 +188,9 @@ async def _http(request: Request, error: Exception) -> Response:
 def _location(location: Sequence[str | int]) -> str:
     """Where in the request FastAPI found an error."""
     place, *path = location
-    return f"?{path[0]}" if place == "query" and path else pointer_to(path)
+    if place == "query" and path:
+        return f"?{path[0]}"
+    return f"{path[0]}:" if place == "header" and path else pointer_to(path)
 
 
 def _sentence(errors: Sequence[FieldError]) -> str:

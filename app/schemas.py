@@ -1,14 +1,16 @@
 """Bodies and queries of the API."""
 
+import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from tacit.fits import FitFailure, ProgressRecord, Status
+from tacit.fits import FitFailure, Priority, ProgressRecord, Status
 
 # JAX takes its keys from 32 bits when 64-bit numbers are off; a larger seed would be cut without a word.
 MAX_SEED = 2**32 - 1
+LONGEST_WAIT_S = 60
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
@@ -45,7 +47,45 @@ class FitCreate(Body):
     seed: Seed | None = Field(default=None, description="Seed of the fit; drawn at random when not given.")
     draws: int | None = Field(default=None, ge=1, description="Posterior draws to store.")
     timeout_s: int | None = Field(default=None, ge=1, description="Longest the fit may run, in seconds.")
+    priority: Literal["high", "normal", "low"] = Field(
+        default="normal",
+        description="Which of the fits that wait goes first; within a priority, the one that came first.",
+    )
     tags: list[Tag] = Field(default_factory=list, max_length=16)
+
+
+class Headers(BaseModel):
+    """Headers of a request; there may be others."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class SubmitHeaders(Headers):
+    """How a request for a fit is to be taken."""
+
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        pattern="^[!-~]+$",
+        description="The same request under the same key counts once; the answer is that to the first. Kept for a day.",
+    )
+    cache_control: str | None = Field(default=None, description="`no-cache` makes a new fit even if there is a twin.")
+    prefer: str | None = Field(
+        default=None, description="`wait=30` holds the answer until the fit has ended, for 30 seconds (60 at most)."
+    )
+
+    @property
+    def fresh(self) -> bool:
+        """Whether no twin is wanted."""
+        return "no-cache" in [part.strip().lower() for part in (self.cache_control or "").split(",")]
+
+    @property
+    def wait_s(self) -> int:
+        """Seconds to wait for the end of the fit; preferences that cannot be understood are ignored (RFC 7240)."""
+        wishes = [part.strip().lower() for part in re.split("[,;]", self.prefer or "")]
+        seconds = [wish.removeprefix("wait=") for wish in wishes if re.fullmatch("wait=[0-9]{1,6}", wish)]
+        return min(int(seconds[0]), LONGEST_WAIT_S) if seconds else 0
 
 
 class Links(Answer):
@@ -78,6 +118,7 @@ class FitBody(Answer):
     seed: int
     draws: int
     timeout_s: int
+    priority: Priority
     inference: dict[str, Any] = Field(description="Every inference option, as resolved.")
     warnings: list[str]
     error: FitFailure | None
@@ -90,7 +131,7 @@ class FitQuery(Query):
     """How to look at a fit."""
 
     wait: float = Field(
-        default=0, ge=0, le=60, description="Seconds to hold the answer for, unless the fit ends before."
+        default=0, ge=0, le=LONGEST_WAIT_S, description="Seconds to hold the answer for, unless the fit ends before."
     )
 
 

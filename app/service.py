@@ -16,7 +16,18 @@ from rq.serializers import JSONSerializer
 
 from model_registry import Registry
 from tacit.errors import NoResultError, NotFinishedError, UnavailableError
-from tacit.fits import Fit, FitRequest, FitStore, ProgressRecord, Status, connections, keys, progress, workers
+from tacit.fits import (
+    Fit,
+    FitRequest,
+    FitStore,
+    ProgressRecord,
+    Status,
+    connections,
+    keys,
+    priorities,
+    progress,
+    workers,
+)
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
 
@@ -137,9 +148,11 @@ class Service:
 
     def _enqueue(self, request: FitRequest) -> None:
         try:
-            self.queue.enqueue_call(**keys.fit_job(request.id, timeout_s=request.timeout_s))
+            spec = keys.fit_job(request.id, timeout_s=request.timeout_s, priority=request.priority)
+            self.queue.enqueue_call(**spec)
         except DuplicateJobError:
             _log.info("fit %s was queued already", request.id)
+        priorities.place(self.queue.connection, request)
 
 
 def open_service(settings: Settings, *, store: FitStore, registry: Registry, redis_url: str) -> Service:

@@ -12,10 +12,12 @@
     |   |- NotReparameterizableError
     |   `- DivergedError
     |- InvalidInputError       what a user sent does not fit; names each field
+    |   `- KeyReusedError        an idempotency key stood for another request
     |- NotFoundError           no such model, version or fit
     |- ConflictError           the request does not fit the state of the resource
     |   |- NotFinishedError      results were asked for while the fit is not finished
     |   |- NoResultError         the fit ended without results
+    |   |- InFlightError         the same request is being worked on at this moment
     |   |- HasEndedError         it is too late: the fit has ended
     |   |- ModelChangedError     the model's code is no longer the code that was fitted
     |   `- FolderInUseError      another process holds the data folder
@@ -89,6 +91,10 @@ class InvalidInputError(TacitError):
         super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in self.errors))
 
 
+class KeyReusedError(InvalidInputError):
+    """An idempotency key stood for another request."""
+
+
 class NotFoundError(TacitError):
     """There is no such model, version or fit."""
 
@@ -103,6 +109,10 @@ class NotFinishedError(ConflictError):
 
 class NoResultError(ConflictError):
     """The fit ended without results: it failed or was cancelled."""
+
+
+class InFlightError(ConflictError):
+    """The same request, under the same idempotency key, is being worked on at this moment."""
 
 
 class HasEndedError(ConflictError):

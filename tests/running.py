@@ -94,8 +94,8 @@ class Up:
         return wait_for(lambda: children(self.process.pid).get(name), what=f"the {name} to run")
 
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Accepted fit."""
-        answer = self.client.post("/v1/fits", json=body)
+        """Accepted fit; always a new one."""
+        answer = self.client.post("/v1/fits", json=body, headers={"cache-control": "no-cache"})
         assert answer.status_code == 202, answer.text
         fit: dict[str, Any] = answer.json()
         return fit

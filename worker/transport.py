@@ -9,7 +9,7 @@ from rq.executions import ExecutionRegistry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from tacit.fits import FitRequest, keys
+from tacit.fits import FitRequest, keys, priorities
 from worker.allowed import AllowedJob
 
 
@@ -23,12 +23,13 @@ def waiting(queue: Queue) -> set[str]:
     return {_text(job_id) for job_id in queue.connection.lrange(queue.key, 0, -1)}
 
 
-def requeue(queue: Queue, request: FitRequest, *, at_front: bool = False) -> None:
-    """Queue a fit, whatever Redis knew of it before."""
+def requeue(queue: Queue, request: FitRequest) -> None:
+    """Queue a fit where its priority and age put it, whatever Redis knew of it before."""
     forget(queue, request.id)
     # Whoever queued it in between did what we wanted.
     with suppress(DuplicateJobError):
-        queue.enqueue_call(**keys.fit_job(request.id, timeout_s=request.timeout_s), at_front=at_front)
+        queue.enqueue_call(**keys.fit_job(request.id, timeout_s=request.timeout_s, priority=request.priority))
+    priorities.place(queue.connection, request)
 
 
 def forget(queue: Queue, job_id: str) -> None:

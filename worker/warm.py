@@ -287,7 +287,7 @@ class WarmWorker(Worker):
 
     def _put_back(self, job: Job, queue: Queue) -> None:
         self._clear_execution(job)
-        transport.requeue(queue, self._store.fit(job.id).request, at_front=True)
+        transport.requeue(queue, self._store.fit(job.id).request)
 
     def _drop(self, job: Job, queue: Queue) -> None:
         self._clear_execution(job)

@@ -1,5 +1,6 @@
 """What a fit is: its id, its records, where they are stored, and what Redis carries about it."""
 
+from tacit.fits.admission import Admission, Cache, admit, admit_once
 from tacit.fits.blobs import Blobs, LocalBlobs
 from tacit.fits.fingerprint import fingerprint
 from tacit.fits.ids import is_fit_id, new_fit_id
@@ -12,16 +13,19 @@ from tacit.fits.records import (
     FitFailure,
     FitRequest,
     Outcome,
+    Priority,
     ProgressRecord,
     Status,
 )
 from tacit.fits.store import FitStore
 
 __all__ = [
+    "Admission",
     "Artefact",
     "Attempt",
     "AttemptEnd",
     "Blobs",
+    "Cache",
     "Cancel",
     "Fit",
     "FitFailure",
@@ -29,8 +33,11 @@ __all__ = [
     "FitStore",
     "LocalBlobs",
     "Outcome",
+    "Priority",
     "ProgressRecord",
     "Status",
+    "admit",
+    "admit_once",
     "fingerprint",
     "is_fit_id",
     "new_fit_id",

@@ -48,13 +48,16 @@ def job(fit_id: str) -> str:
     return f"rq:job:{fit_id}"
 
 
-def fit_job(fit_id: str, *, timeout_s: int) -> dict[str, Any]:
-    """Arguments of `rq.Queue.enqueue_call` for a fit: only its id travels, and it is queued at most once."""
+def fit_job(fit_id: str, *, timeout_s: int, priority: str) -> dict[str, Any]:
+    """Arguments of `rq.Queue.enqueue_call` for a fit: only its id travels, and it is queued at most once.
+
+    RQ puts it last; `tacit.fits.priorities.place` then puts it where its priority, kept as the job's description, says.
+    """
     return {
         "func": FIT_JOB,
         "args": (fit_id,),
         "job_id": fit_id,
-        "description": fit_id,
+        "description": priority,
         "timeout": timeout_s,
         "result_ttl": _RESULT_TTL_S,
         "failure_ttl": _FAILURE_TTL_S,

@@ -28,6 +28,14 @@ class Status(StrEnum):
         return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
 
+class Priority(StrEnum):
+    """Which of the fits that wait goes first; within a priority, the one that came first."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 def now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
@@ -74,6 +82,7 @@ class FitRequest(Record):
     seed: int
     draws: int
     timeout_s: int
+    priority: Priority = Priority.NORMAL
     device: str
     tags: tuple[str, ...] = ()
     dims: dict[str, int]

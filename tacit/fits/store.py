@@ -17,7 +17,7 @@ Every record is written once. Whoever reads sees the fit as it stood at some mom
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from tacit.errors import NotFoundError, StoreError, UnavailableError
 from tacit.fits import arrays as array_files
 from tacit.fits.arrays import ArrayFile, Arrays
 from tacit.fits.blobs import Blobs
+from tacit.fits.idempotency import IdempotencyKeys
 from tacit.fits.ids import is_fit_id
 from tacit.fits.records import (
     Artefact,
@@ -42,6 +43,7 @@ from tacit.fits.records import (
     Status,
     now,
 )
+from tacit.fits.twins import Twins
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ class FitStore:
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
+        self.twins = Twins(blobs)
+        self.idempotency = IdempotencyKeys(blobs)
 
     def accept(self, request: FitRequest, data: bytes) -> None:
         """Make a fit durable: when this returns it will run, whatever crashes.
@@ -227,10 +231,19 @@ class FitStore:
 
     def delete(self, fit_id: str) -> None:
         """Remove a fit that is decided, and all that belongs to it."""
+        request: FitRequest | None = None
+        with suppress(StoreError):  # a damaged fit can be deleted, too
+            request = self._read(_request_key(fit_id), FitRequest)
         # Without its request a fit does not exist: a crash after this leaves rubbish, never half a fit.
         self._blobs.delete(_request_key(fit_id))
+        if request is not None:
+            self.twins.release(request)
         self._blobs.delete(f"{_OPEN}{fit_id}")
         self._blobs.delete(_folder(fit_id))
+
+    def exists(self, fit_id: str) -> bool:
+        """Whether there is such a fit."""
+        return self._blobs.exists(_request_key(fit_id))
 
     def is_underway(self, fit_id: str) -> bool:
         """Whether there is such a fit and it is not decided. Far cheaper than its records."""

@@ -213,7 +213,7 @@ def test_artefacts_are_named_by_the_outcome_alone(store: FitStore) -> None:
 
 def test_records_refuse_what_they_do_not_know(store: FitStore) -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
-        make_request(priority=3)
+        make_request(urgency=3)
 
 
 def _checkpoints(folder: Path, fit_id: str) -> list[Path]:

@@ -21,7 +21,7 @@ def _fetch(queue: Queue, job_id: str) -> AllowedJob:
 
 
 def _enqueue(queue: Queue, function: str = keys.FIT_JOB) -> AllowedJob:
-    spec = {**keys.fit_job(new_fit_id(), timeout_s=10), "func": function}
+    spec = {**keys.fit_job(new_fit_id(), timeout_s=10, priority="normal"), "func": function}
     return _fetch(queue, queue.enqueue_call(**spec).id)
 
 

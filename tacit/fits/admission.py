@@ -1,0 +1,107 @@
+"""How a request becomes a fit: unless the same computation is underway, or was made."""
+
+import time
+from datetime import timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from tacit.errors import NotFoundError
+from tacit.fits.idempotency import Answer
+from tacit.fits.records import Fit, FitRequest, Status, now
+from tacit.fits.store import FitStore
+from tacit.fits.twins import TwinClaim, scope
+
+# A fit is stored milliseconds after it was claimed. One that is not there by then never will be, or was deleted.
+_STORED_WITHIN = timedelta(seconds=5)
+_LOOK_S = 0.02
+
+
+class Cache(StrEnum):
+    """Whether a request was computed before; the value of the header `Fit-Cache`."""
+
+    MISS = "miss"
+    COALESCED = "coalesced"
+    HIT = "hit"
+
+
+class Admission(NamedTuple):
+    """The fit that answers a request, and whether it is a new one."""
+
+    fit: Fit
+    cache: Cache
+
+
+def admit(store: FitStore, request: FitRequest, data: bytes, *, fresh: bool = False) -> Admission:
+    """Accept a request as a new fit, or find its twin: of requests for the same, exactly one becomes a fit.
+
+    Args:
+        store: Where fits are kept.
+        request: The resolved request; it becomes a fit under its own id, or none.
+        data: Its encoded arrays.
+        fresh: Make a new fit even if there is a twin. Later requests find this one.
+    """
+    while True:
+        latest = store.twins.latest(request)
+        if latest.claim is not None and not fresh:
+            twin = _when_stored(store, latest.claim)
+            if twin is not None and twin.status is Status.SUCCEEDED:
+                return Admission(twin, Cache.HIT)
+            if twin is not None and _will_do(twin, request):
+                return Admission(twin, Cache.COALESCED)
+        if store.twins.claim(request, latest.number + 1):
+            return _accepted(store, request, data)
+
+
+def admit_once(
+    store: FitStore, request: FitRequest, data: bytes, *, key: str, asked: bytes, fresh: bool = False
+) -> Admission:
+    """As `admit`, for a request that the client may send more than once: it counts once.
+
+    Args:
+        store: Where fits are kept.
+        request: The resolved request.
+        data: Its encoded arrays.
+        key: The client's idempotency key.
+        asked: The request as it was sent, to tell it from others under the same key.
+        fresh: Make a new fit even if there is a twin.
+
+    Raises:
+        KeyReusedError: The key stood for another request.
+        InFlightError: The same request is being worked on at this moment.
+    """
+    keys = store.idempotency
+    claim = keys.begin(key, scope=scope(request), request=asked, fit_id=request.id, stored=store.exists)
+    if isinstance(claim, Answer):
+        return Admission(store.fit(claim.fit_id), Cache(claim.cache))
+    try:
+        admitted = admit(store, request, data, fresh=fresh)
+    except BaseException:
+        keys.abandon(claim)
+        raise
+    keys.answered(claim, Answer(cache=admitted.cache, fit_id=admitted.fit.request.id))
+    return admitted
+
+
+def _accepted(store: FitStore, request: FitRequest, data: bytes) -> Admission:
+    try:
+        store.accept(request, data)
+    except BaseException:
+        store.twins.release(request)
+        raise
+    return Admission(Fit(request), Cache.MISS)
+
+
+def _will_do(twin: Fit, request: FitRequest) -> bool:
+    """Whether an unfinished fit will give what is asked for, on the device it is asked for."""
+    return twin.status in (Status.QUEUED, Status.RUNNING) and twin.request.device == request.device
+
+
+def _when_stored(store: FitStore, claim: TwinClaim) -> Fit | None:
+    """The fit that was claimed, once it is stored; None when it is gone."""
+    while True:
+        try:
+            return store.fit(claim.fit_id)
+        except NotFoundError:
+            if now() - claim.claimed_at > _STORED_WITHIN:
+                return None
+            time.sleep(_LOOK_S)

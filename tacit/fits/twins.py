@@ -1,0 +1,74 @@
+"""Which fit stands for a fingerprint, so that the same computation is not made twice.
+
+    twins/{scope}/{fingerprint}/{n}.json     the n-th fit that was to compute this; the latest one counts
+
+A blob store can create, and not compare and swap. So a claim is never changed: who finds the latest one useless (its
+fit failed, was cancelled or deleted) creates the next number, which exactly one can.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from tacit.fits.blobs import Blobs
+from tacit.fits.records import FitRequest, Record, now
+
+_TWINS = "twins/"
+
+
+class TwinClaim(Record):
+    """This fit computes the fingerprint; it is stored right after, or was when it is gone."""
+
+    fit_id: str
+    claimed_at: datetime
+
+
+class Twin(NamedTuple):
+    """The claim that counts, and its number; number 0 and no claim when nobody ever asked."""
+
+    number: int
+    claim: TwinClaim | None
+
+
+class Twins:
+    """Claims on fingerprints. Safe to share between threads and processes."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def latest(self, request: FitRequest) -> Twin:
+        """Whose turn it is, or was last, to compute what a request asks for."""
+        names = self._blobs.names(_folder(request))
+        if not names:
+            return Twin(0, None)
+        return Twin(int(names[-1].partition(".")[0]), self._read(f"{_folder(request)}{names[-1]}"))
+
+    def claim(self, request: FitRequest, number: int) -> bool:
+        """Say that this fit will compute it, as the `number`-th; False when another was faster."""
+        claim = TwinClaim(fit_id=request.id, claimed_at=now())
+        return self._blobs.create(f"{_folder(request)}{number:06d}.json", claim.to_bytes())
+
+    def release(self, request: FitRequest) -> None:
+        """Forget the claims of a fit that is no more, or never came to be."""
+        for name in self._blobs.names(_folder(request)):
+            claim = self._read(f"{_folder(request)}{name}")
+            if claim is not None and claim.fit_id == request.id:
+                self._blobs.delete(f"{_folder(request)}{name}")
+
+    def _read(self, key: str) -> TwinClaim | None:
+        """A claim; None when it was just released, or is damaged: either way nobody can stand on it."""
+        data = self._blobs.get(key)
+        try:
+            return TwinClaim.model_validate_json(data) if data is not None else None
+        except ValidationError:
+            return None
+
+
+def scope(request: FitRequest) -> str:
+    """Among whose fits twins are looked for: nobody may learn what another one fits."""
+    return "shared"
+
+
+def _folder(request: FitRequest) -> str:
+    return f"{_TWINS}{scope(request)}/{request.fingerprint}/"
