@@ -9,6 +9,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from app.errors import MediaTypeError, NotJsonError, TooLargeError
+from tacit.fits import Scope
+
+READS = {"x-scope": Scope.READ.value}
 
 _LONGEST_PARSED_ON_LOOP = 64 * 1024  # bytes; longer bodies are parsed in a thread
 
@@ -50,17 +53,28 @@ class JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route that reads bodies by `JsonRequest`."""
+    """A route that asks who calls before it reads anything, and then reads bodies by `JsonRequest`.
+
+    A method that changes nothing needs the scope `read`, every other `submit`; a POST that changes nothing says so by
+    `openapi_extra=READS`.
+    """
+
+    @property
+    def needs(self) -> Scope:
+        """The scope that a caller needs."""
+        reads = self.methods <= {"GET", "HEAD"} or (self.openapi_extra or {}).get("x-scope") == Scope.READ
+        return Scope.READ if reads else Scope.SUBMIT
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
-        if self.body_field is None:
-            return handler
 
-        async def strict(request: Request) -> Response:
+        async def guarded(request: Request) -> Response:
+            request.state.caller = await request.app.state.gate.admit(request, self.needs)
+            if self.body_field is None:
+                return await handler(request)
             return await handler(JsonRequest(request.scope, request.receive))
 
-        return strict
+        return guarded
 
 
 def _parse(body: bytes) -> Any:

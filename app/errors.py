@@ -16,15 +16,21 @@ from starlette.exceptions import HTTPException
 from tacit.errors import (
     ConflictError,
     FieldError,
+    ForbiddenError,
     HasEndedError,
     InFlightError,
     InvalidInputError,
     KeyReusedError,
+    LimitError,
     ModelChangedError,
     NoResultError,
     NotFinishedError,
     NotFoundError,
+    QuotaError,
+    RateError,
     StoreError,
+    TooOldError,
+    UnauthorizedError,
     UnavailableError,
 )
 
@@ -64,6 +70,10 @@ TABLE: Mapping[type[Exception], Kind] = {
     NotJsonError: Kind(HTTPStatus.BAD_REQUEST, "not_json"),
     TooLargeError: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
     MediaTypeError: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+    UnauthorizedError: Kind(HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    ForbiddenError: Kind(HTTPStatus.FORBIDDEN, "forbidden"),
+    RateError: Kind(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
+    QuotaError: Kind(HTTPStatus.TOO_MANY_REQUESTS, "too_many_fits"),
     RequestValidationError: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input"),
     KeyReusedError: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
     InvalidInputError: Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input"),
@@ -74,6 +84,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     HasEndedError: Kind(HTTPStatus.CONFLICT, "has_ended"),
     ModelChangedError: Kind(HTTPStatus.CONFLICT, "model_changed"),
     ConflictError: Kind(HTTPStatus.CONFLICT, "conflict"),
+    TooOldError: Kind(HTTPStatus.CONFLICT, "too_old"),
     UnavailableError: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
     StoreError: Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "store_error"),
     Exception: Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"),
@@ -168,9 +179,18 @@ async def _known(request: Request, error: Exception) -> Response:
         return answer(request, kind, _sentence(error.errors), errors=error.errors)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request %s: %s: %s", request_id(request), kind.code, error)
-    later = kind.status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, InFlightError)
-    headers = {"Retry-After": str(_RETRY_AFTER_S)} if later else None
-    return answer(request, kind, str(getattr(error, "detail", error)), headers=headers)
+    return answer(request, kind, str(getattr(error, "detail", error)), headers=_headers(error))
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    """What an error says beside its body."""
+    if isinstance(error, UnavailableError | InFlightError):
+        return {"Retry-After": str(_RETRY_AFTER_S)}
+    if isinstance(error, LimitError):
+        return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, UnauthorizedError):
+        return {"WWW-Authenticate": 'Bearer realm="tacit"'}
+    return {}
 
 
 async def _http(request: Request, error: Exception) -> Response:

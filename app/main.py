@@ -17,7 +17,7 @@ from app.service import close_service, open_service
 from model_registry import load_registry
 from tacit import compilation, logs
 from tacit.errors import UnavailableError
-from tacit.fits import FitStore, LocalBlobs
+from tacit.fits import open_keys, open_store
 from tacit.settings import Settings
 
 _GRACE_S = 5
@@ -33,7 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         raise UnavailableError("No Redis is known: set REDIS_URL, or start everything with `tacit up`.")
     redis_url = settings.redis_url
     compilation.configure(device="cpu", cache=settings.compiled_programs)
-    store = FitStore(LocalBlobs(settings.data_dir / "store"))
+    store = open_store(settings)
     registry = load_registry(settings.model_path)
 
     @asynccontextmanager

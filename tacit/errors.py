@@ -23,7 +23,16 @@
     |   `- FolderInUseError      another process holds the data folder
     |- ModelLoadError          a model file cannot be served
     |- StoreError              the store lost, or never had, what it should hold
-    `- UnavailableError        a part of the service cannot be reached now
+    |   `- TooOldError           a version wrote it whose records are no longer read
+    |- InsecureError           anybody on the network could use the service
+    |- UnavailableError        a part of the service cannot be reached now
+    |   `- TooNewError           a newer version wrote it; this process will be replaced
+    `- AccessError             who asks may not
+        |- UnauthorizedError     no key, or one that is not good
+        |- ForbiddenError        the key lacks a scope
+        `- LimitError            too much at once; later it may go
+            |- RateError           too many requests
+            `- QuotaError          too many unfinished fits
 
 The core knows no HTTP: `app.errors` maps these to status codes.
 """
@@ -135,5 +144,45 @@ class StoreError(TacitError):
     """The store lost, or never had, what it should hold."""
 
 
+class TooOldError(StoreError):
+    """A record or file was written by a version whose form is no longer read."""
+
+
+class InsecureError(TacitError):
+    """The service would listen where anybody could use it."""
+
+
 class UnavailableError(TacitError):
     """A part of the service cannot be reached now; trying again later is sound."""
+
+
+class TooNewError(UnavailableError):
+    """A record was written by a newer version; a process of that version can go on with it."""
+
+
+class AccessError(TacitError):
+    """Who asks may not do this, or not now."""
+
+
+class UnauthorizedError(AccessError):
+    """There is no API key, or one that is not good."""
+
+
+class ForbiddenError(AccessError):
+    """The API key lacks a scope."""
+
+
+class LimitError(AccessError):
+    """Too much at once. `retry_after_s` is when it may go, in whole seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class RateError(LimitError):
+    """Too many requests in too short a time."""
+
+
+class QuotaError(LimitError):
+    """Too many fits that are not finished."""

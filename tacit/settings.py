@@ -31,6 +31,9 @@ class Settings(BaseSettings):
         default=(), description="Folders with further model files, separated as in PATH."
     )
     host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    insecure: bool = Field(
+        default=False, description="Listen on an address of the network although nobody needs an API key."
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
     device: Device = Field(default="cpu", description="Device class that fits are queued for and run on.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -49,6 +52,12 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1, description="Times a fit is started when workers die under it.")
     reconcile_s: float = Field(default=10.0, gt=0, description="Between two looks for fits that the queue lost.")
     max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="Largest request body.")
+    max_requests_per_minute: int = Field(
+        default=60_000, ge=0, description="Requests of one API key, or of all who need none; 0 sets no limit."
+    )
+    max_unfinished_fits: int = Field(
+        default=1000, ge=1, description="Fits of one API key, or of all who need none, that wait or run."
+    )
     default_draws: int = Field(default=2000, ge=1, description="Posterior draws stored when a fit does not say.")
     max_draws: int = Field(default=100_000, ge=1, description="Most posterior draws that a fit may store.")
 

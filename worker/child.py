@@ -21,7 +21,7 @@ from rq.executions import Execution
 
 from model_registry import load_registry
 from tacit import compilation, logs
-from tacit.fits import FitStore, LocalBlobs, connections, keys
+from tacit.fits import connections, keys, open_store
 from tacit.settings import Settings
 from worker.allowed import AllowedJob
 from worker.channel import Channel, Message
@@ -72,7 +72,7 @@ def main(descriptor: int) -> None:
     device = compilation.configure(device=settings.device, cache=settings.compiled_programs)
     assert settings.redis_url is not None, "the worker knows the server"
     tools = Tools(
-        store=FitStore(LocalBlobs(settings.data_dir / "store")),
+        store=open_store(settings),
         registry=load_registry(settings.model_path),
         progress=connections.quick(settings.redis_url),
         checkpoint_s=settings.checkpoint_s,

@@ -1,9 +1,11 @@
 """What a fit is: its id, its records, where they are stored, and what Redis carries about it."""
 
 from tacit.fits.admission import Admission, Cache, admit, admit_once
+from tacit.fits.api_keys import ApiKey, ApiKeys, Scope
 from tacit.fits.blobs import Blobs, LocalBlobs
 from tacit.fits.fingerprint import fingerprint
 from tacit.fits.ids import is_fit_id, new_fit_id
+from tacit.fits.opening import open_blobs, open_keys, open_store
 from tacit.fits.records import (
     Artefact,
     Attempt,
@@ -21,6 +23,8 @@ from tacit.fits.store import FitStore
 
 __all__ = [
     "Admission",
+    "ApiKey",
+    "ApiKeys",
     "Artefact",
     "Attempt",
     "AttemptEnd",
@@ -35,10 +39,14 @@ __all__ = [
     "Outcome",
     "Priority",
     "ProgressRecord",
+    "Scope",
     "Status",
     "admit",
     "admit_once",
     "fingerprint",
     "is_fit_id",
     "new_fit_id",
+    "open_blobs",
+    "open_keys",
+    "open_store",
 ]

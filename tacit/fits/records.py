@@ -7,10 +7,12 @@ is ever updated, so the status is not stored: it follows from which records exis
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tacit.errors import StoreError, TooNewError, TooOldError
 
 
 class Status(StrEnum):
@@ -47,14 +49,65 @@ def to_json_bytes(value: Any) -> bytes:
 
 
 class Record(BaseModel):
-    """A record in the store: frozen, with unknown fields refused, stamped with the version of its form."""
+    """A record in the store: frozen, with unknown fields refused, stamped with the version of its form.
+
+    Whoever adds a field gives it a default and raises the default of `form` by one; whoever changes what a field (or a
+    file that the record names) means raises `OLDEST_FORM` too, if what was written before can no longer be read.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    OLDEST_FORM: ClassVar[int] = 1
 
     form: int = 1
 
     def to_bytes(self) -> bytes:
-        return self.model_dump_json(indent=1).encode()
+        """The record in the form of today."""
+        return self.model_copy(update={"form": self.newest_form()}).model_dump_json(indent=1).encode()
+
+    @classmethod
+    def newest_form(cls) -> int:
+        """The form that this version of Tacit writes, and the newest it can read."""
+        newest: int = cls.model_fields["form"].default
+        return newest
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, key: str) -> Self:
+        """The record that `to_bytes` wrote, by this version or another.
+
+        Args:
+            data: The bytes.
+            key: Where they lie, for the message.
+
+        Raises:
+            TooOldError: A version wrote it whose records this one no longer reads.
+            TooNewError: A newer version wrote it.
+            StoreError: It is damaged.
+        """
+        try:
+            form = _Stamp.model_validate_json(data).form
+            if form < cls.OLDEST_FORM:
+                raise TooOldError(
+                    f"The stored record {key} is too old: it has form {form}, and this version of Tacit reads forms "
+                    f"from {cls.OLDEST_FORM} on. Read it with the version that wrote it."
+                )
+            if form > cls.newest_form():
+                raise TooNewError(
+                    f"The stored record {key} was written by a newer version of Tacit: it has form {form}, and this "
+                    f"version reads forms up to {cls.newest_form()}."
+                )
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise StoreError(f"The stored record {key} is damaged.") from error
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+class _Stamp(BaseModel):
+    """The one thing that every record says in every form."""
+
+    form: int
 
 
 class Artefact(BaseModel):
@@ -70,8 +123,11 @@ class FitRequest(Record):
     """An accepted request, completely resolved: a worker needs this and the arrays, nothing else.
 
     `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
-    default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again.
+    default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it
+    is: the owner of the API key that asked for it, None when none was needed.
     """
+
+    form: int = 2
 
     id: str
     model: str
@@ -89,6 +145,7 @@ class FitRequest(Record):
     data: Artefact
     created_at: datetime
     retried_from: str | None = None
+    owner: str | None = None
 
 
 class Attempt(Record):
@@ -142,7 +199,7 @@ class ProgressRecord(BaseModel):
 
 
 class Outcome(Record):
-    """How a fit ended. Written last and once: what it names is complete.
+    """How a fit ended. Written last and once: what it names is complete. Its form stands for that of its artefacts too.
 
     `first_step` is the step of the checkpoint that the deciding attempt went on from; 0 when it began anew.
     """

@@ -1,6 +1,7 @@
 """Fits in a blob store: the one place that knows which record lies under which key.
 
     open/{id}                          marks a fit that has no outcome yet; found again after any crash
+    owners/{owner}/{id}                marks whose fit it is
     fits/{id}/data.safetensors
     fits/{id}/request.json             from here on the fit is accepted
     fits/{id}/attempts/{n}.json        a worker began; created by exactly one
@@ -19,10 +20,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from tacit.errors import NotFoundError, StoreError, UnavailableError
 from tacit.fits import arrays as array_files
@@ -31,6 +31,7 @@ from tacit.fits.blobs import Blobs
 from tacit.fits.idempotency import IdempotencyKeys
 from tacit.fits.ids import is_fit_id
 from tacit.fits.records import (
+    AnyRecord,
     Artefact,
     Attempt,
     AttemptEnd,
@@ -39,7 +40,6 @@ from tacit.fits.records import (
     FitRequest,
     Outcome,
     ProgressRecord,
-    Record,
     Status,
     now,
 )
@@ -49,10 +49,9 @@ _log = logging.getLogger(__name__)
 
 _OPEN = "open/"
 _FITS = "fits/"
+_OWNERS = "owners/"
 # Bytes of a large file that are looked at together.
 _PART = 4 * 1024 * 1024
-
-AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 class FitStore:
@@ -76,7 +75,9 @@ class FitStore:
         self._blobs.put(f"{folder}data.safetensors", data)
         if request.retried_from is not None:
             self._copy_checkpoint(request.retried_from, request.id)
-        # The mark comes before the commit: a fit with a mark and no request was never promised to anyone.
+        # The marks come before the commit: a fit with a mark and no request was never promised to anyone.
+        if request.owner is not None:
+            self._blobs.put(_owned_key(request.owner, request.id), b"")
         self._blobs.put(f"{_OPEN}{request.id}", b"")
         if not self._blobs.create(_request_key(request.id), request.to_bytes()):
             raise StoreError(f"There is a fit {request.id} already.")
@@ -238,6 +239,8 @@ class FitStore:
         self._blobs.delete(_request_key(fit_id))
         if request is not None:
             self.twins.release(request)
+        if request is not None and request.owner is not None:
+            self._blobs.delete(_owned_key(request.owner, fit_id))
         self._blobs.delete(f"{_OPEN}{fit_id}")
         self._blobs.delete(_folder(fit_id))
 
@@ -250,12 +253,23 @@ class FitStore:
         outcome = f"{_folder(fit_id)}outcome.json"
         return self._blobs.exists(_request_key(fit_id)) and not self._blobs.exists(outcome)
 
-    def fit_ids(self, *, before: str | None = None) -> list[str]:
-        """Ids of all fits, those accepted latest first; only those that sort before an id.
+    def owner(self, fit_id: str) -> str | None:
+        """Whose fit it is, which never changes; None when it was made without a key.
+
+        Raises:
+            NotFoundError: There is no such fit.
+        """
+        request = self._read(_request_key(fit_id), FitRequest)
+        if request is None:
+            raise _no_such_fit(fit_id)
+        return request.owner
+
+    def fit_ids(self, *, before: str | None = None, owner: str | None = None) -> list[str]:
+        """Ids of all fits, those accepted latest first; only those that sort before an id, only those of an owner.
 
         Some may have no records: those of fits that are just being accepted, or deleted.
         """
-        names = reversed(self._blobs.names(_FITS))
+        names = reversed(self._blobs.names(_FITS if owner is None else f"{_OWNERS}{owner}/"))
         return [name for name in names if is_fit_id(name) and (before is None or name < before)]
 
     def check(self) -> None:
@@ -265,6 +279,13 @@ class FitStore:
     def open_fits(self) -> list[str]:
         """Ids of the accepted fits that have no outcome, oldest first. Costs nothing per finished fit."""
         return [fit_id for fit_id in self._marked() if self._is_open(fit_id)]
+
+    def has_unfinished(self, count: int, *, owner: str | None) -> bool:
+        """Whether there are at least `count` fits without an outcome: of an owner, or of anyone when that is None."""
+        found = self._marked()
+        if len(found) >= count and owner is not None:
+            found = [fit_id for fit_id in found if self._blobs.exists(_owned_key(owner, fit_id))]
+        return len(found) >= count and sum(map(self._is_open, found)) >= count
 
     def _marked(self) -> list[str]:
         return [name for key in self._blobs.list(_OPEN) if is_fit_id(name := key.removeprefix(_OPEN))]
@@ -295,12 +316,7 @@ class FitStore:
 
     def _read(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
         data = self._blobs.get(key)
-        if data is None:
-            return None
-        try:
-            return kind.model_validate_json(data)
-        except ValidationError as error:
-            raise StoreError(f"The stored record {key} is damaged.") from error
+        return None if data is None else kind.from_bytes(data, key=key)
 
     def _must_read(self, key: str, kind: type[AnyRecord]) -> AnyRecord:
         record = self._read(key, kind)
@@ -323,6 +339,10 @@ def _folder(fit_id: str) -> str:
 
 def _no_such_fit(fit_id: str) -> NotFoundError:
     return NotFoundError(f"There is no fit {fit_id[:64]!r}.")
+
+
+def _owned_key(owner: str, fit_id: str) -> str:
+    return f"{_OWNERS}{owner}/{fit_id}"
 
 
 def _attempt_key(fit_id: str, number: int) -> str:
