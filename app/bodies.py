@@ -62,7 +62,7 @@ class JsonRoute(APIRoute):
     @property
     def needs(self) -> Scope:
         """The scope that a caller needs."""
-        reads = self.methods <= {"GET", "HEAD"} or (self.openapi_extra or {}).get("x-scope") == Scope.READ
+        reads = (self.methods or set()) <= {"GET", "HEAD"} or (self.openapi_extra or {}).get("x-scope") == Scope.READ
         return Scope.READ if reads else Scope.SUBMIT
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

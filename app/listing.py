@@ -21,13 +21,13 @@ class Page(NamedTuple):
     next_cursor: str | None
 
 
-def find_page(store: FitStore, query: ListQuery, *, most_read: int = _MOST_READ) -> Page:
-    """The fits that a query asks for, latest first.
+def find_page(store: FitStore, query: ListQuery, *, owner: str | None = None, most_read: int = _MOST_READ) -> Page:
+    """The fits that a query asks for, latest first; those of one owner only, unless that is None.
 
     The cursor is the last id that was looked at. Fits that are added later sort before it: they move nothing.
     """
     oldest = first_id_at(query.created_after) if query.created_after else ""
-    ids = [fit_id for fit_id in store.fit_ids(before=query.cursor) if fit_id > oldest]
+    ids = [fit_id for fit_id in store.fit_ids(before=query.cursor, owner=owner) if fit_id > oldest]
     found: list[Fit] = []
     for number, fit_id in enumerate(ids, start=1):
         fit = _read(store, fit_id)

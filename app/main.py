@@ -11,16 +11,27 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app import errors
+from app.bodies import JsonRoute
+from app.gate import Gate
 from app.middleware import RequestMiddleware
 from app.routes import fits, models, results, system
 from app.service import close_service, open_service
 from model_registry import load_registry
-from tacit import compilation, logs
-from tacit.errors import UnavailableError
+from tacit import binding, compilation, logs
+from tacit.errors import (
+    ForbiddenError,
+    NotFoundError,
+    RateError,
+    TooOldError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from tacit.fits import open_keys, open_store
 from tacit.settings import Settings
 
 _GRACE_S = 5
+_SCHEME = "key"
+_ROUTERS = (models.router, fits.router, results.router, system.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -34,12 +45,14 @@ def create_app(settings: Settings) -> FastAPI:
     redis_url = settings.redis_url
     compilation.configure(device="cpu", cache=settings.compiled_programs)
     store = open_store(settings)
+    api_keys = open_keys(settings)
     registry = load_registry(settings.model_path)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = open_service(settings, store=store, registry=registry, redis_url=redis_url)
         app.state.service = service
+        app.state.gate = Gate(settings, keys=api_keys, store=store, redis=service.redis, blocking=service.blocking)
         try:
             yield
         finally:
@@ -48,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     # The usual documentation pages load their scripts from elsewhere; this service works without a network.
     app = FastAPI(title="Tacit", version=version("tacit"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.max_body_bytes = settings.max_body_bytes
-    for router in (models.router, fits.router, results.router, system.router):
+    for router in _ROUTERS:
         app.include_router(router)
     errors.install(app)
     app.add_middleware(RequestMiddleware)
@@ -64,6 +77,7 @@ def serve(settings: Settings, *, descriptor: int | None = None) -> None:
         descriptor: A listening socket to serve on, instead of the host and port of the settings.
     """
     logs.configure(settings.log_level, process="api")
+    binding.check(settings)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -93,7 +107,23 @@ def _describe(app: FastAPI) -> None:
                     operation["responses"].pop("422", None)
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
+            _describe_access(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _describe_access(document: dict[str, Any]) -> None:
+    """Say which scope each operation needs, and how it answers those who may not."""
+    scheme = {"type": "http", "scheme": "bearer", "description": "An API key, made by `tacit keys create`."}
+    document["components"]["securitySchemes"] = {_SCHEME: scheme}
+    refusals = errors.problems(UnauthorizedError, ForbiddenError, RateError, UnavailableError)
+    for route in (route for router in _ROUTERS for route in router.routes):
+        if isinstance(route, JsonRoute) and route.include_in_schema:
+            about_fit = errors.problems(NotFoundError, TooOldError) if "fit_id" in route.param_convertors else {}
+            for method in route.methods or ():
+                operation = document["paths"][route.path_format][method.lower()]
+                operation["security"] = [{_SCHEME: [route.needs.value]}]
+                for status, response in {**refusals, **about_fit}.items():
+                    operation["responses"].setdefault(str(status), response)

@@ -28,6 +28,7 @@ from tacit.fits import (
     progress,
     workers,
 )
+from tacit.fits.quota import Quota
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
 
@@ -53,6 +54,7 @@ class Service:
 
     settings: Settings
     store: FitStore
+    quota: Quota
     registry: Registry
     redis: redis.asyncio.Redis
     queue: Queue
@@ -161,6 +163,7 @@ def open_service(settings: Settings, *, store: FitStore, registry: Registry, red
     return Service(
         settings=settings,
         store=store,
+        quota=Quota(store, most=settings.max_unfinished_fits),
         registry=registry,
         redis=connections.quick_async(redis_url),
         queue=Queue(keys.queue(settings.device), connection=connection, serializer=JSONSerializer),

@@ -14,8 +14,8 @@ from tacit.inference import InferenceOptions
 from tacit.settings import Settings
 
 
-def resolve(body: FitCreate, model: Model, settings: Settings) -> tuple[FitRequest, bytes]:
-    """Check all of a request; what to store for it."""
+def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None) -> tuple[FitRequest, bytes]:
+    """Check all of a request; what to store for it, as a fit of its owner."""
     _check_limits(body, settings)
     dataset = model.resolve(body.data)
     options = _options(body, model)
@@ -47,6 +47,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings) -> tuple[FitReque
         dims=dict(dataset.dims),
         data=artefact,
         created_at=created_at,
+        owner=owner,
     )
     return request, data
 

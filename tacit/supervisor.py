@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tacit import processes
+from tacit import binding, processes
 from tacit.embedded_redis import EmbeddedRedis
 from tacit.errors import FolderInUseError, UnavailableError
 from tacit.locks import FileLock, try_lock
@@ -86,9 +86,11 @@ def up(settings: Settings, *, announce: Callable[[str], None]) -> None:
         announce: Called once with the address of the API, when fits can be posted.
 
     Raises:
+        InsecureError: Anybody on the network could use the service.
         FolderInUseError: Another `up` holds the data folder.
         UnavailableError: Something did not start, or kept dying.
     """
+    binding.check(settings)
     with _stop_signals() as stop, _data_folder(settings), _listening(settings) as listener:
         supervisor = _Supervisor(settings, listener, stop)
         try:

@@ -1,5 +1,6 @@
 """Fits: made, looked at, ended."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -8,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from app import listing, submission, views
 from app.bodies import JsonRoute
 from app.errors import MediaTypeError, NotJsonError, TooLargeError, problems
+from app.gate import CallerDep
 from app.schemas import FitBody, FitCreate, FitList, FitQuery, ListQuery, SubmitHeaders
 from app.service import Service, ServiceDep
 from tacit.errors import (
@@ -19,6 +21,8 @@ from tacit.errors import (
     ModelChangedError,
     NotFinishedError,
     NotFoundError,
+    QuotaError,
+    RateError,
     StoreError,
     UnavailableError,
 )
@@ -44,6 +48,8 @@ _RETRY_AFTER_S = 1
             RequestValidationError,
             InvalidInputError,
             KeyReusedError,
+            RateError,
+            QuotaError,
             StoreError,
             UnavailableError,
         ),
@@ -53,6 +59,7 @@ async def create_fit(
     body: FitCreate,
     headers: Annotated[SubmitHeaders, Header()],
     service: ServiceDep,
+    caller: CallerDep,
     request: Request,
     response: Response,
 ) -> FitBody:
@@ -62,24 +69,25 @@ async def create_fit(
     says so. (Without a `seed` one is drawn, and no two requests are the same.)
     """
     model = service.registry.get(body.model)
-    fit, data = await service.blocking(submission.resolve, body, model, service.settings)
+    fit, data = await service.blocking(submission.resolve, body, model, service.settings, caller.owner)
     # Refused now, the client may try again; stored and then refused, it would run twice.
     await service.check_redis()
     asked = await request.body()
 
     def accept() -> Admission:
         if headers.idempotency_key is None:
-            return admit(service.store, fit, data, fresh=headers.fresh)
-        return admit_once(service.store, fit, data, key=headers.idempotency_key, asked=asked, fresh=headers.fresh)
+            return admit(service.store, service.quota, fit, data, fresh=headers.fresh)
+        key = headers.idempotency_key
+        return admit_once(service.store, service.quota, fit, data, key=key, asked=asked, fresh=headers.fresh)
 
     admitted = await service.blocking(accept)
     return await _answer(service, admitted, response, wait_s=headers.wait_s)
 
 
 @router.get("", response_model=FitList, responses=problems(RequestValidationError, UnavailableError))
-async def list_fits(query: Annotated[ListQuery, Query()], service: ServiceDep) -> FitList:
+async def list_fits(query: Annotated[ListQuery, Query()], service: ServiceDep, caller: CallerDep) -> FitList:
     """The fits there are, those accepted latest first, by pages."""
-    page = await service.blocking(listing.find_page, service.store, query)
+    page = await service.blocking(partial(listing.find_page, service.store, query, owner=caller.sees_only))
     return FitList(items=await views.bodies(service, page.fits), next_cursor=page.next_cursor)
 
 
@@ -121,7 +129,16 @@ async def cancel_fit(fit_id: str, service: ServiceDep, response: Response) -> Fi
     "/{fit_id}/retry",
     status_code=202,
     response_model=FitBody,
-    responses=problems(NotFoundError, NotFinishedError, ModelChangedError, ConflictError, StoreError, UnavailableError),
+    responses=problems(
+        NotFoundError,
+        NotFinishedError,
+        ModelChangedError,
+        ConflictError,
+        RateError,
+        QuotaError,
+        StoreError,
+        UnavailableError,
+    ),
 )
 async def retry_fit(fit_id: str, service: ServiceDep, response: Response) -> FitBody:
     """Do a failed or cancelled fit again, as a new fit, from the last checkpoint if there is one."""
@@ -136,7 +153,7 @@ async def retry_fit(fit_id: str, service: ServiceDep, response: Response) -> Fit
     data = await service.blocking(service.store.encoded_data, fit.request)
     await service.check_redis()
     request = submission.again(fit.request, service.settings)
-    admitted = await service.blocking(lambda: admit(service.store, request, data, fresh=True))
+    admitted = await service.blocking(lambda: admit(service.store, service.quota, request, data, fresh=True))
     return await _answer(service, admitted, response)
 
 

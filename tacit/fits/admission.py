@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tacit.errors import NotFoundError
 from tacit.fits.idempotency import Answer
+from tacit.fits.quota import Quota
 from tacit.fits.records import Fit, FitRequest, Status, now
 from tacit.fits.store import FitStore
 from tacit.fits.twins import TwinClaim, scope
@@ -31,14 +32,18 @@ class Admission(NamedTuple):
     cache: Cache
 
 
-def admit(store: FitStore, request: FitRequest, data: bytes, *, fresh: bool = False) -> Admission:
+def admit(store: FitStore, quota: Quota, request: FitRequest, data: bytes, *, fresh: bool = False) -> Admission:
     """Accept a request as a new fit, or find its twin: of requests for the same, exactly one becomes a fit.
 
     Args:
         store: Where fits are kept.
+        quota: How many of the owner's fits may be unfinished; a twin takes no room.
         request: The resolved request; it becomes a fit under its own id, or none.
         data: Its encoded arrays.
         fresh: Make a new fit even if there is a twin. Later requests find this one.
+
+    Raises:
+        QuotaError: It would be a new fit, and there is no room for one.
     """
     while True:
         latest = store.twins.latest(request)
@@ -49,16 +54,17 @@ def admit(store: FitStore, request: FitRequest, data: bytes, *, fresh: bool = Fa
             if twin is not None and _will_do(twin, request):
                 return Admission(twin, Cache.COALESCED)
         if store.twins.claim(request, latest.number + 1):
-            return _accepted(store, request, data)
+            return _accepted(store, quota, request, data)
 
 
 def admit_once(
-    store: FitStore, request: FitRequest, data: bytes, *, key: str, asked: bytes, fresh: bool = False
+    store: FitStore, quota: Quota, request: FitRequest, data: bytes, *, key: str, asked: bytes, fresh: bool = False
 ) -> Admission:
     """As `admit`, for a request that the client may send more than once: it counts once.
 
     Args:
         store: Where fits are kept.
+        quota: How many of the owner's fits may be unfinished; a twin takes no room.
         request: The resolved request.
         data: Its encoded arrays.
         key: The client's idempotency key.
@@ -67,6 +73,7 @@ def admit_once(
 
     Raises:
         KeyReusedError: The key stood for another request.
+        QuotaError: As `admit`.
         InFlightError: The same request is being worked on at this moment.
     """
     keys = store.idempotency
@@ -74,7 +81,7 @@ def admit_once(
     if isinstance(claim, Answer):
         return Admission(store.fit(claim.fit_id), Cache(claim.cache))
     try:
-        admitted = admit(store, request, data, fresh=fresh)
+        admitted = admit(store, quota, request, data, fresh=fresh)
     except BaseException:
         keys.abandon(claim)
         raise
@@ -82,9 +89,10 @@ def admit_once(
     return admitted
 
 
-def _accepted(store: FitStore, request: FitRequest, data: bytes) -> Admission:
+def _accepted(store: FitStore, quota: Quota, request: FitRequest, data: bytes) -> Admission:
     try:
-        store.accept(request, data)
+        with quota.room(request.owner):
+            store.accept(request, data)
     except BaseException:
         store.twins.release(request)
         raise

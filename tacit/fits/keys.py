@@ -28,6 +28,11 @@ def progress(fit_id: str) -> str:
     return f"tacit:progress:{fit_id}"
 
 
+def rate(owner: str | None) -> str:
+    """String with when an owner's requests so far would be over at the rate that is allowed."""
+    return f"tacit:rate:{owner or 'anyone'}"
+
+
 def worker(name: str) -> str:
     """String with what a live worker says of itself, as JSON."""
     return f"tacit:worker:{name}"

@@ -67,7 +67,7 @@ class Twins:
 
 def scope(request: FitRequest) -> str:
     """Among whose fits twins are looked for: nobody may learn what another one fits."""
-    return "shared"
+    return request.owner or "shared"
 
 
 def _folder(request: FitRequest) -> str:

@@ -31,3 +31,25 @@ def test_settings_that_make_no_sense_are_named(tmp_path: Path) -> None:
     shown = _tacit("up", "--port", "70000", "--data-dir", str(tmp_path))
     assert shown.returncode == 1
     assert "setting port: Input should be less than or equal to 65535" in shown.stderr
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    data = ("--data-dir", str(tmp_path))
+    made = _tacit("keys", "create", "--name", "nightly runs", "--scope", "read", *data)
+    assert made.returncode == 0, made.stderr
+    key_id = made.stderr.split()[0]
+    assert made.stdout.startswith("tacit_")
+    line = _tacit("keys", "list", *data).stdout.strip().split("\t")
+    assert (line[0], line[1], line[2], *line[4:]) == (key_id, "read", key_id, "good", "nightly runs")
+    assert _tacit("keys", "revoke", key_id, *data).stdout == f"{key_id} is revoked.\n"
+    assert "\trevoked " in _tacit("keys", "list", *data).stdout
+    unknown = _tacit("keys", "revoke", "key_1", *data)
+    assert (unknown.returncode, unknown.stderr) == (1, "Error: There is no key 'key_1'.\n")
+
+
+@pytest.mark.parametrize("part", ["up", "api"])
+def test_the_network_is_refused_without_keys(part: str, tmp_path: Path) -> None:
+    env = environment(Settings(data_dir=tmp_path, redis_url="redis://127.0.0.1:1", model_path=()))
+    shown = _tacit(part, "--host", "0.0.0.0", "--port", "0", env=env)
+    assert shown.returncode == 1
+    assert "Make an API key first" in shown.stderr

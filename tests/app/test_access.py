@@ -1,0 +1,178 @@
+"""Who gets in, and to what."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+import redis
+
+from app.main import create_app
+from tacit.fits import ApiKeys, FitStore, Scope, open_keys
+from tacit.settings import Settings
+from tests.app.bodies import EIGHT_SCHOOLS, succeed
+from tests.app.client import Client, open_client
+
+_ABOUT_A_FIT = ("", "/summary", "/diagnostics", "/losses", "/posterior", "/posterior-predictive")
+
+
+class Closed(NamedTuple):
+    """An API that needs keys, and keys for it."""
+
+    client: Client
+    keys: ApiKeys
+    tokens: dict[str, str]
+
+    def get(self, path: str, who: str) -> int:
+        return self.client.get(path, headers=self.as_(who)).status_code
+
+    def as_(self, who: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.tokens[who]}"}
+
+    def post(self, who: str) -> str:
+        answer = self.client.post("/v1/fits", json=EIGHT_SCHOOLS, headers=self.as_(who))
+        assert answer.status_code == 202, answer.text
+        fit_id: str = answer.json()["id"]
+        return fit_id
+
+
+@pytest.fixture
+def closed(settings: Settings) -> Iterator[Closed]:
+    keys = open_keys(settings)
+    users = {"ann": [Scope.READ, Scope.SUBMIT], "bob": [Scope.READ, Scope.SUBMIT], "root": [Scope.ADMIN]}
+    tokens = {name: keys.create(name, scopes)[1] for name, scopes in users.items()}
+    tokens["reader"] = keys.create("reader", [Scope.READ], owner=keys.all()[0].key.id)[1]
+    with open_client(create_app(settings)) as client:
+        yield Closed(client, keys, tokens)
+
+
+def test_without_a_key_only_the_state_of_the_service_is_told(closed: Closed) -> None:
+    document = closed.client.get("/openapi.json").json()
+    guarded = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            status = closed.client.request(method.upper(), path.replace("{", "").replace("}", "")).status_code
+            assert (status == 401) == path.startswith("/v1/"), (method, path, status)
+            assert ("security" in operation) == (status == 401)
+            guarded += status == 401
+    assert guarded >= 10
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer x", "Basic eDp5", "Bearer tacit_" + "0" * 20 + "_" + "0" * 52]
+)
+def test_what_is_no_key(closed: Closed, header: str) -> None:
+    answer = closed.client.get("/v1/models", headers={"authorization": header})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_nobody_is_heard_before_the_key_is_seen(closed: Closed) -> None:
+    answer = closed.client.post("/v1/fits", content=b"{", headers={"content-type": "application/json"})
+    assert answer.status_code == 401
+
+
+def test_scopes(closed: Closed, store: FitStore) -> None:
+    fit_id = closed.post("ann")
+    for method, path in (("POST", "/v1/fits"), ("POST", f"/v1/fits/{fit_id}/cancel"), ("DELETE", f"/v1/fits/{fit_id}")):
+        answer = closed.client.request(method, path, headers=closed.as_("reader"))
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert closed.get(f"/v1/fits/{fit_id}", "reader") == 200
+    assert store.fit(fit_id).cancel is None
+
+
+def test_fits_of_others_are_not_there(closed: Closed, store: FitStore) -> None:
+    fit_id = closed.post("ann")
+    succeed(store, fit_id)
+    for who, status in (("ann", 200), ("root", 200), ("bob", 404)):
+        for path in _ABOUT_A_FIT:
+            assert closed.get(f"/v1/fits/{fit_id}{path}", who) == status, (who, path)
+    absent = closed.client.get(f"/v1/fits/{fit_id[:-1]}", headers=closed.as_("bob")).json()
+    hidden = closed.client.get(f"/v1/fits/{fit_id}", headers=closed.as_("bob")).json()
+    assert absent["detail"].replace(fit_id[:-1], "") == hidden["detail"].replace(fit_id, "")
+    for method, path in (("POST", "/cancel"), ("POST", "/retry"), ("DELETE", "")):
+        answer = closed.client.request(method, f"/v1/fits/{fit_id}{path}", headers=closed.as_("bob"))
+        assert answer.status_code == 404
+    assert store.fit(fit_id).outcome is not None
+
+
+def test_lists_show_what_the_caller_may_see(closed: Closed) -> None:
+    mine, other = closed.post("ann"), closed.post("bob")
+
+    def listed(who: str) -> list[str]:
+        page = closed.client.get("/v1/fits?limit=1", headers=closed.as_(who)).json()
+        found = [fit["id"] for fit in page["items"]]
+        while page["next_cursor"]:
+            page = closed.client.get(f"/v1/fits?limit=1&cursor={page['next_cursor']}", headers=closed.as_(who)).json()
+            found += [fit["id"] for fit in page["items"]]
+        return found
+
+    assert (listed("ann"), listed("bob"), listed("root")) == ([mine], [other], [other, mine])
+
+
+def test_a_deleted_fit_leaves_no_trace_of_its_owner(closed: Closed, store: FitStore, settings: Settings) -> None:
+    fit_id = closed.post("ann")
+    succeed(store, fit_id)
+    owner = store.owner(fit_id)
+    assert store.fit_ids(owner=owner) == [fit_id]
+    assert closed.client.delete(f"/v1/fits/{fit_id}", headers=closed.as_("ann")).status_code == 204
+    assert store.fit_ids(owner=owner) == []
+
+
+def test_keys_made_and_revoked_while_the_service_runs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.gate._REMEMBERED_S", -1.0)
+    keys = open_keys(settings)
+    with open_client(create_app(settings)) as client:
+        made = client.post("/v1/fits", json=EIGHT_SCHOOLS).json()["id"]
+        key, token = keys.create("first", [Scope.READ])
+        assert client.get("/v1/fits").status_code == 401
+        headers = {"authorization": f"bearer {token}"}
+        assert client.get("/v1/fits", headers=headers).json()["items"] == []
+        assert client.get(f"/v1/fits/{made}", headers=headers).status_code == 404, "it was nobody's"
+        keys.revoke(key.id)
+        assert client.get("/v1/fits", headers=headers).status_code == 401
+
+
+def test_requests_beyond_the_rate_are_refused_by_every_process(settings: Settings) -> None:
+    slow = settings.model_copy(update={"max_requests_per_minute": 12})
+    with open_client(create_app(slow)) as one, open_client(create_app(slow)) as other:
+        statuses = [client.get("/v1/models").status_code for client in (one, other, one)]
+        assert statuses == [200, 200, 429]
+        answer = other.get("/v1/models")
+        assert answer.json()["code"] == "too_many_requests"
+        assert 1 <= int(answer.headers["retry-after"]) <= 6
+        assert other.get("/livez").status_code == 200
+
+
+def test_the_rate_is_counted_by_key(settings: Settings) -> None:
+    keys = open_keys(settings)
+    headers = [{"authorization": f"Bearer {keys.create(name, [Scope.READ])[1]}"} for name in "ab"]
+    with open_client(create_app(settings.model_copy(update={"max_requests_per_minute": 1}))) as client:
+        assert [client.get("/v1/models", headers=each).status_code for each in (*headers, *headers)] == [
+            200,
+            200,
+            429,
+            429,
+        ]
+
+
+def test_without_redis_requests_are_not_counted(settings: Settings) -> None:
+    away = {"redis_url": "unix:///nowhere/redis.sock", "max_requests_per_minute": 1}
+    with open_client(create_app(settings.model_copy(update=away))) as client:
+        assert [client.get("/v1/models").status_code for _ in range(3)] == [200] * 3
+
+
+def test_unfinished_fits_are_bounded_by_owner(settings: Settings, store: FitStore, connection: redis.Redis) -> None:
+    keys = open_keys(settings)
+    tokens = [keys.create(name, [Scope.READ, Scope.SUBMIT])[1] for name in "ab"]
+    ann, bob = ({"authorization": f"Bearer {token}"} for token in tokens)
+    with open_client(create_app(settings.model_copy(update={"max_unfinished_fits": 2}))) as client:
+
+        def post(who: dict[str, str], seed: int) -> int:
+            return client.post("/v1/fits", json={**EIGHT_SCHOOLS, "seed": seed}, headers=who).status_code
+
+        assert [post(ann, 1), post(ann, 2), post(ann, 3), post(bob, 4)] == [202, 202, 429, 202]
+        refused = client.post("/v1/fits", json={**EIGHT_SCHOOLS, "seed": 5}, headers=ann)
+        assert (refused.json()["code"], refused.headers["retry-after"]) == ("too_many_fits", "10")
+        assert len(store.open_fits()) == 3
+        succeed(store, store.fit_ids(owner=store.owner(store.open_fits()[0]))[0])
+        assert post(ann, 6) == 202
