@@ -109,7 +109,16 @@ def test_lists_show_what_the_caller_may_see(closed: Closed) -> None:
     assert (listed("ann"), listed("bob"), listed("root")) == ([mine], [other], [other, mine])
 
 
-def test_a_deleted_fit_leaves_no_trace_of_its_owner(closed: Closed, store: FitStore, settings: Settings) -> None:
+def test_nobody_learns_what_another_one_fits(closed: Closed) -> None:
+    body = {**EIGHT_SCHOOLS, "seed": 1}
+    caches = [
+        closed.client.post("/v1/fits", json=body, headers=closed.as_(who)).headers["fit-cache"]
+        for who in ("ann", "bob", "ann")
+    ]
+    assert caches == ["miss", "miss", "coalesced"]
+
+
+def test_a_deleted_fit_leaves_no_trace_of_its_owner(closed: Closed, store: FitStore) -> None:
     fit_id = closed.post("ann")
     succeed(store, fit_id)
     owner = store.owner(fit_id)

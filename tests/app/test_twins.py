@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from tacit.fits import Cache, FitStore, admit, keys, new_fit_id
+from tacit.fits.quota import Quota
 from tacit.fits.store import encode_data
 from tests.app.bodies import EIGHT_SCHOOLS, fail, succeed
 from tests.app.client import Client
@@ -84,7 +85,7 @@ def test_of_many_at_once_one_becomes_a_fit(store: FitStore) -> None:
     data, artefact = encode_data(ARRAYS)
 
     def submit(_: int) -> tuple[Cache, str]:
-        admitted = admit(store, make_request(id=new_fit_id(), data=artefact), data)
+        admitted = admit(store, Quota(store, most=100), make_request(id=new_fit_id(), data=artefact), data)
         return admitted.cache, admitted.fit.request.id
 
     with ThreadPoolExecutor(16) as pool:
@@ -97,7 +98,9 @@ def test_of_many_at_once_one_becomes_a_fit(store: FitStore) -> None:
 def test_a_twin_for_another_device_is_not_waited_for(store: FitStore) -> None:
     data, artefact = encode_data(ARRAYS)
     for device in ("gpu", "cpu"):
-        assert admit(store, make_request(data=artefact, device=device), data).cache is Cache.MISS
+        assert (
+            admit(store, Quota(store, most=100), make_request(data=artefact, device=device), data).cache is Cache.MISS
+        )
 
 
 def test_who_died_before_storing_holds_nobody_up(store: FitStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +108,7 @@ def test_who_died_before_storing_holds_nobody_up(store: FitStore, monkeypatch: p
     request = make_request(data=artefact)
     assert store.twins.claim(request, 1)
     monkeypatch.setattr("tacit.fits.admission._STORED_WITHIN", request.created_at - request.created_at)
-    assert admit(store, make_request(data=artefact), data).cache is Cache.MISS
+    assert admit(store, Quota(store, most=100), make_request(data=artefact), data).cache is Cache.MISS
 
 
 def test_a_fit_that_could_not_be_stored_leaves_no_claim(store: FitStore) -> None:
@@ -113,7 +116,7 @@ def test_a_fit_that_could_not_be_stored_leaves_no_claim(store: FitStore) -> None
     request = make_request(data=artefact)
     store.accept(request, data)
     with pytest.raises(Exception, match="already"):
-        admit(store, request, data)
+        admit(store, Quota(store, most=100), request, data)
     assert store.twins.latest(request).claim is None
 
 
