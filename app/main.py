@@ -14,8 +14,9 @@ from app import errors
 from app.bodies import JsonRoute
 from app.gate import Gate
 from app.middleware import RequestMiddleware
+from app.routes import events as event_routes
 from app.routes import fits, models, results, system
-from app.service import close_service, open_service
+from app.service import Service, close_service, open_service
 from model_registry import load_registry
 from tacit import binding, compilation, logs
 from tacit.errors import (
@@ -26,12 +27,13 @@ from tacit.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from tacit.fits import open_keys, open_store
+from tacit.fits import connections, open_keys, open_store
+from tacit.fits.events import EventLog
 from tacit.settings import Settings
 
 _GRACE_S = 5
 _SCHEME = "key"
-_ROUTERS = (models.router, fits.router, results.router, system.router)
+_ROUTERS = (models.router, fits.router, event_routes.router, results.router, system.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -44,13 +46,14 @@ def create_app(settings: Settings) -> FastAPI:
         raise UnavailableError("No Redis is known: set REDIS_URL, or start everything with `tacit up`.")
     redis_url = settings.redis_url
     compilation.configure(device="cpu", cache=settings.compiled_programs)
-    store = open_store(settings)
+    events = EventLog(connections.quick(redis_url))
+    store = open_store(settings, changed=events.changed)
     api_keys = open_keys(settings)
     registry = load_registry(settings.model_path)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = open_service(settings, store=store, registry=registry, redis_url=redis_url)
+        service = open_service(settings, store=store, registry=registry, redis_url=redis_url, events=events)
         app.state.service = service
         app.state.gate = Gate(settings, keys=api_keys, store=store, redis=service.redis, blocking=service.blocking)
         try:
@@ -89,7 +92,21 @@ def serve(settings: Settings, *, descriptor: int | None = None) -> None:
         timeout_graceful_shutdown=_GRACE_S,
     )
     sockets = None if descriptor is None else [socket.socket(fileno=descriptor)]
-    uvicorn.Server(config).run(sockets=sockets)
+    _Server(config, app).run(sockets=sockets)
+
+
+class _Server(uvicorn.Server):
+    """Ends the waits and streams of clients when a signal says stop; uvicorn would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def main_loop(self) -> None:
+        """Serve until told to stop."""
+        await super().main_loop()
+        service: Service = self._app.state.service
+        service.signals.close()
 
 
 def _describe(app: FastAPI) -> None:

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tacit.fits import FitFailure, Priority, ProgressRecord, Status
+from tacit.fits.events import Event
 
 # JAX takes its keys from 32 bits when 64-bit numbers are off; a larger seed would be cut without a word.
 MAX_SEED = 2**32 - 1
 LONGEST_WAIT_S = 60
+MAX_EVENT = 2**53 - 1
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
@@ -96,6 +98,7 @@ class Links(Answer):
     summary: str
     diagnostics: str
     losses: str
+    events: str
     posterior: str
     posterior_predictive: str
 
@@ -132,6 +135,30 @@ class FitQuery(Query):
 
     wait: float = Field(
         default=0, ge=0, le=LONGEST_WAIT_S, description="Seconds to hold the answer for, unless the fit ends before."
+    )
+
+
+class EventQuery(Query):
+    """Which events."""
+
+    cursor: int = Field(default=0, ge=0, le=MAX_EVENT, description="The `next_cursor` of the page before.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Most events on this page.")
+
+
+class EventHeaders(Headers):
+    """Where a client has been."""
+
+    last_event_id: int | None = Field(
+        default=None, ge=0, le=MAX_EVENT, description="Id of the last event that was seen; goes before `cursor`."
+    )
+
+
+class EventPage(Answer):
+    """Some events of a fit, oldest first."""
+
+    items: list[Event]
+    next_cursor: int | None = Field(
+        description="Gives what comes after this page, also what has not happened yet; null when there will be no more."
     )
 
 

@@ -1,7 +1,7 @@
 """What the routes work with."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
+from app.signals import Signals
 from model_registry import Registry
 from tacit.errors import NoResultError, NotFinishedError, UnavailableError
 from tacit.fits import (
@@ -28,6 +29,7 @@ from tacit.fits import (
     progress,
     workers,
 )
+from tacit.fits.events import EventLog
 from tacit.fits.quota import Quota
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
@@ -37,7 +39,6 @@ _log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 _BLOCKING_THREADS = 16
-_LOOK_S = 0.2
 _COMPUTING_THREADS = 2
 
 
@@ -58,6 +59,8 @@ class Service:
     registry: Registry
     redis: redis.asyncio.Redis
     queue: Queue
+    events: EventLog
+    signals: Signals
     _blocking: anyio.CapacityLimiter
     _computing: anyio.CapacityLimiter
 
@@ -86,10 +89,9 @@ class Service:
 
     async def wait_ended(self, fit_id: str, *, timeout_s: float) -> None:
         """Return when a fit has ended, is no more, or the time is over."""
-        with anyio.move_on_after(timeout_s):
-            # Another process decides the fit: there is no event of ours to await.
-            while await self.blocking(self.store.is_underway, fit_id):  # noqa: ASYNC110
-                await anyio.sleep(_LOOK_S)
+        with self.signals.watch(fit_id, all_news=False) as watch, anyio.move_on_after(timeout_s):
+            while not self.signals.closed and await self.blocking(self.store.is_underway, fit_id):
+                await watch.wait()
 
     async def check_redis(self) -> None:
         """Raise UnavailableError when Redis does not answer."""
@@ -148,6 +150,13 @@ class Service:
         except redis.RedisError as error:
             _log.warning("fit %s could not be taken out of the queue: %s", request.id, error)
 
+    async def forget_events(self, fit_id: str) -> None:
+        """Forget what happened to a fit that is no more. When Redis is away, it forgets by itself later."""
+        try:
+            await self.redis.delete(keys.events(fit_id), keys.events_told(fit_id))
+        except redis.RedisError as error:
+            _log.warning("the events of fit %s could not be removed: %s", fit_id, error)
+
     def _enqueue(self, request: FitRequest) -> None:
         try:
             spec = keys.fit_job(request.id, timeout_s=request.timeout_s, priority=request.priority)
@@ -157,23 +166,39 @@ class Service:
         priorities.place(self.queue.connection, request)
 
 
-def open_service(settings: Settings, *, store: FitStore, registry: Registry, redis_url: str) -> Service:
-    """Connect the parts; call it in the event loop that will use them."""
+def open_service(
+    settings: Settings, *, store: FitStore, registry: Registry, redis_url: str, events: EventLog
+) -> Service:
+    """Connect the parts, and begin to listen to Redis; call it in the event loop that will use them."""
     connection = connections.quick(redis_url)
-    return Service(
+    blocking = anyio.CapacityLimiter(_BLOCKING_THREADS)
+
+    async def ended(fit_ids: Iterable[str]) -> list[str]:
+        def look() -> list[str]:
+            return [fit_id for fit_id in fit_ids if not store.is_underway(fit_id)]
+
+        return await anyio.to_thread.run_sync(look, limiter=blocking)
+
+    listening = connections.quick_async(redis_url)
+    service = Service(
         settings=settings,
         store=store,
         quota=Quota(store, most=settings.max_unfinished_fits),
         registry=registry,
-        redis=connections.quick_async(redis_url),
+        redis=listening,
         queue=Queue(keys.queue(settings.device), connection=connection, serializer=JSONSerializer),
-        _blocking=anyio.CapacityLimiter(_BLOCKING_THREADS),
+        events=events,
+        signals=Signals(listening, ended),
+        _blocking=blocking,
         _computing=anyio.CapacityLimiter(_COMPUTING_THREADS),
     )
+    service.signals.start()
+    return service
 
 
 async def close_service(service: Service) -> None:
-    """Close the connections."""
+    """Stop listening, and close the connections."""
+    await service.signals.stop()
     await service.redis.aclose()
     service.queue.connection.close()
 

@@ -55,6 +55,7 @@ def _shown(fit: Fit, underway: Underway | None) -> FitBody:
             summary=f"{path}/summary",
             diagnostics=f"{path}/diagnostics",
             losses=f"{path}/losses",
+            events=f"{path}/events",
             posterior=f"{path}/posterior",
             posterior_predictive=f"{path}/posterior-predictive",
         ),

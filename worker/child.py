@@ -22,6 +22,7 @@ from rq.executions import Execution
 from model_registry import load_registry
 from tacit import compilation, logs
 from tacit.fits import connections, keys, open_store
+from tacit.fits.events import EventLog
 from tacit.settings import Settings
 from worker.allowed import AllowedJob
 from worker.channel import Channel, Message
@@ -71,10 +72,13 @@ def main(descriptor: int) -> None:
     SimpleWorker.log_result_lifespan = False
     device = compilation.configure(device=settings.device, cache=settings.compiled_programs)
     assert settings.redis_url is not None, "the worker knows the server"
+    quick = connections.quick(settings.redis_url)
+    events = EventLog(quick)
     tools = Tools(
-        store=open_store(settings),
+        store=open_store(settings, changed=events.changed),
         registry=load_registry(settings.model_path),
-        progress=connections.quick(settings.redis_url),
+        progress=quick,
+        events=events,
         checkpoint_s=settings.checkpoint_s,
     )
     patient = connections.patient(settings.redis_url)

@@ -16,6 +16,7 @@ from model_registry.resolution import Dataset
 from tacit import inference
 from tacit.errors import InferenceError, ModelChangedError, TacitError, UnavailableError
 from tacit.fits import Artefact, FitRequest, FitStore, Outcome, ProgressRecord, Status, arrays, progress, records
+from tacit.fits.events import EventLog
 from tacit.fits.summary import summarize
 from worker import failures
 
@@ -29,6 +30,7 @@ class Tools:
     store: FitStore
     registry: Registry
     progress: redis.Redis
+    events: EventLog
     checkpoint_s: float
 
 
@@ -42,6 +44,7 @@ class ProgressReport:
     def __init__(self, tools: Tools, fit_id: str) -> None:
         self._connection = tools.progress
         self._store = tools.store
+        self._events = tools.events
         self._fit_id = fit_id
         self.last: ProgressRecord | None = None
 
@@ -50,6 +53,7 @@ class ProgressReport:
         # Progress is a courtesy: a fit does not wait for Redis.
         with suppress(redis.RedisError):
             progress.publish(self._connection, self._fit_id, self.last)
+        self._events.progress(self._store, self._fit_id, self.last)
         if self._store.cancel_requested(self._fit_id):
             raise CancelledError
 
@@ -145,6 +149,7 @@ def _begin(tools: Tools, request: FitRequest, problem: inference.Problem) -> inf
             _log.warning("fit %s begins anew, its checkpoint is of no use: %s", request.id, error)
         else:
             _log.info("fit %s goes on from step %d", request.id, session.done)
+            tools.events.line(tools.store, request.id, f"It goes on from the checkpoint at step {session.done}.")
             return session
     return inference.initialize(jax.random.key(request.seed), problem, options=options)
 

@@ -11,6 +11,7 @@ import redis
 from tacit import logs
 from tacit.errors import UnavailableError
 from tacit.fits import connections, keys, open_store, workers
+from tacit.fits.events import EventLog
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
 from worker.housekeeping import Announcer, Reconciler, Repeating, bury_dead, register
@@ -38,7 +39,7 @@ def main(settings: Settings) -> int:
 
 def _work(settings: Settings, redis_url: str, *, name: str, dead: set[str]) -> int:
     patient, quick = connections.patient(redis_url), connections.quick(redis_url)
-    store = open_store(settings)
+    store = open_store(settings, changed=EventLog(quick).changed)
     queue = open_queue(patient, settings.device)
     for gone in dead:
         workers.withdraw(patient, gone)

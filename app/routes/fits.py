@@ -167,6 +167,7 @@ async def delete_fit(fit_id: str, service: ServiceDep) -> None:
         raise NotFinishedError(f"Fit {fit_id} is {fit.status}; cancel it before you delete it.")
     await service.blocking(service.store.delete, fit_id)
     await service.unqueue(fit.request)
+    await service.forget_events(fit_id)
 
 
 async def _answer(service: Service, admitted: Admission, response: Response, *, wait_s: float = 0) -> FitBody:

@@ -7,6 +7,7 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
 _QUICK_TIMEOUT_S = 2.0
+_MOST_CONNECTIONS = 64
 _OUTAGES = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError)
 # A connection that broke while it lay idle is worth a second try; a server that does not answer is not.
 _BROKEN = (redis.ConnectionError,)
@@ -29,10 +30,13 @@ def quick(url: str) -> redis.Redis:
 
 
 def quick_async(url: str) -> redis.asyncio.Redis:
-    """As `quick`, for an event loop."""
-    return redis.asyncio.Redis.from_url(
+    """As `quick`, for an event loop; whoever finds all connections busy waits for one."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
+        max_connections=_MOST_CONNECTIONS,
+        timeout=_QUICK_TIMEOUT_S,
         socket_timeout=_QUICK_TIMEOUT_S,
         socket_connect_timeout=_QUICK_TIMEOUT_S,
         retry=AsyncRetry(NoBackoff(), retries=1, supported_errors=_BROKEN),
     )
+    return redis.asyncio.Redis.from_pool(pool)

@@ -8,6 +8,13 @@ from typing import Any
 # Progress of a running fit is refreshed about every second; it outlives the fit only by this.
 PROGRESS_TTL_S = 3600
 
+# Events of a fit are kept for this long after the last one, and so many of them.
+EVENTS_TTL_S = 24 * 3600
+EVENTS_KEPT = 10_000
+
+# Channel on which every event is announced, and the end of every fit.
+SIGNALS = "tacit:signals"
+
 # A worker that has not announced itself for this long counts as dead.
 WORKER_TTL_S = 10
 WORKER_ANNOUNCE_S = 3.0
@@ -31,6 +38,16 @@ def progress(fit_id: str) -> str:
 def rate(owner: str | None) -> str:
     """String with when an owner's requests so far would be over at the rate that is allowed."""
     return f"tacit:rate:{owner or 'anyone'}"
+
+
+def events(fit_id: str) -> str:
+    """Stream of what happened to a fit."""
+    return f"tacit:events:{fit_id}"
+
+
+def events_told(fit_id: str) -> str:
+    """Set of the names of those events that happen once and are in the stream."""
+    return f"tacit:events:{fit_id}:told"
 
 
 def worker(name: str) -> str:

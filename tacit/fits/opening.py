@@ -2,7 +2,7 @@
 
 from tacit.fits.api_keys import ApiKeys
 from tacit.fits.blobs import Blobs, LocalBlobs
-from tacit.fits.store import FitStore
+from tacit.fits.store import Changed, FitStore
 from tacit.settings import Settings
 
 
@@ -15,9 +15,9 @@ def open_blobs(settings: Settings) -> Blobs:
     return LocalBlobs(settings.data_dir / "store")
 
 
-def open_store(settings: Settings) -> FitStore:
-    """The fits in it; errors as `open_blobs`."""
-    return FitStore(open_blobs(settings))
+def open_store(settings: Settings, *, changed: Changed | None = None) -> FitStore:
+    """The fits in it; `changed` hears of what moves them on. Errors as `open_blobs`."""
+    return FitStore(open_blobs(settings), changed=changed)
 
 
 def open_keys(settings: Settings) -> ApiKeys:

@@ -1,10 +1,12 @@
 """Calls an app in this process, without a network, through all of its layers."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import anyio.to_thread
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
@@ -19,6 +21,17 @@ class Client:
 
     def request(self, method: str, path: str, **given: Any) -> httpx.Response:
         return self._portal.call(partial(self._client.request, method, path, **given))
+
+    def gather(self, paths: Sequence[str], *, then: Callable[[], None]) -> list[httpx.Response]:
+        """GET many paths at once; when all requests have been sent, do something, then wait for the answers."""
+
+        async def ask() -> list[httpx.Response]:
+            tasks = [asyncio.create_task(self._client.get(path)) for path in paths]
+            await asyncio.sleep(0)
+            await anyio.to_thread.run_sync(then)
+            return await asyncio.gather(*tasks)
+
+        return self._portal.call(ask)
 
     def get(self, path: str, **given: Any) -> httpx.Response:
         return self.request("GET", path, **given)

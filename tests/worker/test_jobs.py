@@ -11,6 +11,7 @@ import redis
 from model_registry import load_registry
 from tacit import inference
 from tacit.fits import FitRequest, FitStore, Outcome, Status, arrays
+from tacit.fits.events import EventLog
 from tacit.settings import Settings
 from tests.worker.requests import submit_example
 from worker.jobs import Tools, run_fit
@@ -20,7 +21,9 @@ STEPS = 200
 
 @pytest.fixture
 def tools(store: FitStore, connection: redis.Redis) -> Tools:
-    return Tools(store=store, registry=load_registry(), progress=connection, checkpoint_s=0.0)
+    return Tools(
+        store=store, registry=load_registry(), progress=connection, events=EventLog(connection), checkpoint_s=0.0
+    )
 
 
 def _run(tools: Tools, request: FitRequest) -> Outcome:
