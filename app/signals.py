@@ -11,7 +11,7 @@ waited for are looked up in the store once in a while: once per fit, however man
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import redis
 import redis.asyncio
@@ -78,9 +78,10 @@ class Signals:
         """Stop listening."""
         self.close()
         for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            while not task.done():
+                # Once may not be enough: a connection that is just being made can swallow the request.
+                task.cancel()
+                await asyncio.wait([task], timeout=0.1)
 
     def close(self) -> None:
         """Wake everyone for the last time: the service stops, and nobody is to wait any longer."""
@@ -116,6 +117,8 @@ class Signals:
             except (redis.RedisError, OSError) as error:
                 if wait_s == _FIRST_WAIT_S:
                     _log.warning("signals from Redis are interrupted: %s", error)
+            except Exception:
+                _log.exception("listening to Redis failed; trying again")
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
