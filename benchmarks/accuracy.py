@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.infer import MCMC, NUTS
 
+from benchmarks.network import network
 from model_registry import Model, load_registry
 from tacit.inference import Fit, InferenceOptions, Problem, fit
 from tacit.ppl import BernoulliLogits, Normal, plate
@@ -159,7 +160,12 @@ def logistic() -> Iterator[str]:
                 yield f"| {num_points:,} | {method} | {seed} | {row} |"
 
 
-BLOCKS: dict[str, Callable[[], Iterator[str]]] = {"models": models, "g-and-k": g_and_k, "logistic": logistic}
+BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
+    "models": models,
+    "g-and-k": g_and_k,
+    "logistic": logistic,
+    "network": network,
+}
 
 
 def main() -> None:

@@ -71,3 +71,12 @@ def assert_mean_and_sd(draws, mean, sd, *, sigmas=5.0):
     error = sd / np.sqrt(len(draws))
     assert np.all(np.abs(draws.mean(axis=0) - mean) < sigmas * error)
     assert np.all(np.abs(draws.std(axis=0) / sd - 1) < sigmas * np.sqrt(0.5 / len(draws)))
+
+
+def fit_glm(x, y, mean, variance):
+    """Maximum likelihood of a generalised linear model with canonical link, by Newton's method."""
+    w = np.zeros(x.shape[1])
+    for _ in range(50):
+        mu = mean(x @ w)
+        w = w + np.linalg.solve(x.T @ (variance(mu)[:, None] * x), x.T @ (y - mu))
+    return w

@@ -10,18 +10,9 @@ from model_registry.models import (
     poisson_regression,
     student_t_regression,
 )
-from tests.model_registry.models.running import assert_mean_and_sd, example, log_joint, simulate
+from tests.model_registry.models.running import assert_mean_and_sd, example, fit_glm, log_joint, simulate
 
 W = [np.zeros(2, np.float32), np.array([-1.0, -1.5], np.float32), np.array([0.9, 0.4], np.float32)]
-
-
-def fit_glm(x, y, mean, variance):
-    """Maximum likelihood of a generalised linear model with canonical link, by Newton's method."""
-    w = np.zeros(x.shape[1])
-    for _ in range(50):
-        mu = mean(x @ w)
-        w = w + np.linalg.solve(x.T @ (variance(mu)[:, None] * x), x.T @ (y - mu))
-    return w
 
 
 @pytest.mark.parametrize("w", W)
