@@ -1,66 +1,149 @@
-"""Bodies with draws and summaries. All of it works on whole arrays: call it in a thread."""
+"""The stored draws of a fit as a table, and bodies of what else is stored. Reads the store: call it in a thread."""
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
-import pydantic_core
 from numpy.typing import NDArray
 
-from app.schemas import PosteriorQuery, PredictiveQuery
-from model_registry import Dataset, Model
-from tacit.errors import FieldError, InvalidInputError, ModelChangedError
+from app.formats import VARS, Column, Group, Table
+from app.schemas import PosteriorQuery
+from model_registry import Model, Registry
+from tacit.errors import FieldError, InvalidInputError, ModelChangedError, NotFoundError
 from tacit.fits import Fit, FitStore
+from tacit.fits.arrays import ArrayFile, Arrays
 from tacit.fits.summary import to_json
-from tacit.predictive import posterior_predictive
-
-Arrays = Mapping[str, NDArray[Any]]
+from tacit.settings import Settings
 
 POSTERIOR = "posterior.safetensors"
 SUMMARY = "summary.json"
 DIAGNOSTICS = "diagnostics.json"
 LOSSES = "losses.safetensors"
 
+# Stored draws that are read together.
+_ROWS = 256
 
-def posterior_body(store: FitStore, fit: Fit, query: PosteriorQuery) -> bytes:
-    """The stored draws that a query asks for."""
-    stored = store.arrays(fit, POSTERIOR)
-    left = fit.request.draws - query.offset
+
+class FitDraws:
+    """The stored draws of a fit, read by rows, and its data.
+
+    Args:
+        model: The fit's model, where it is known; it gives axes their names.
+    """
+
+    def __init__(self, store: FitStore, fit: Fit, model: Model | None) -> None:
+        self.request = fit.request
+        self._model = model
+        self._file: ArrayFile = store.array_file(fit, POSTERIOR)
+        self._read_data = partial(store.data, fit.request)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of one draw of each variable."""
+        return {name: entry.shape[1:] for name, entry in self._file.entries.items()}
+
+    def rows(self, names: Sequence[str], start: int, stop: int) -> dict[str, NDArray[Any]]:
+        """Draws `start` to `stop`. After the last stored one they begin again with the first."""
+        stored = self.request.draws
+        parts: list[dict[str, NDArray[Any]]] = []
+        while start < stop:
+            first = start % stored
+            count = min(stop - start, stored - first)
+            parts.append({name: self._file.rows(name, first, first + count) for name in names})
+            start += count
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def columns(self, names: Sequence[str], *, section: str = VARS) -> list[Column]:
+        """Columns of variables, of the group of posterior draws."""
+        entries = self._file.entries
+        return [
+            Column(
+                name,
+                section,
+                "posterior",
+                entries[name].dtype,
+                entries[name].shape[1:],
+                axes(self._model, name, len(entries[name].shape) - 1),
+            )
+            for name in names
+        ]
+
+    def data(self) -> Arrays:
+        """The data of the fit."""
+        return self._read_data()
+
+    def data_groups(self) -> list[Group]:
+        """What was observed, and the covariates it was observed at."""
+        assert self._model is not None, "who wants the data has made sure of the model"
+        data = self.data()
+        observed = data_group(self._model, "observed_data", {name: data[name] for name in self._model.observed})
+        constant = data_group(self._model, "constant_data", {name: data[name] for name in self._model.covariates})
+        return [group for group in (observed, constant) if group.arrays]
+
+    @property
+    def attributes(self) -> dict[str, str | int]:
+        """What a file says about itself."""
+        return {
+            "inference_library": "tacit",
+            "model": f"{self.request.model}@{self.request.version}",
+            "fit": self.request.id,
+            "fit_seed": self.request.seed,
+        }
+
+
+def fitted_model(registry: Registry, fit: Fit) -> Model:
+    """The model of a fit, with the code that was fitted.
+
+    Raises:
+        ModelChangedError: It is served no more.
+    """
+    name = f"{fit.request.model}@{fit.request.version}"
+    try:
+        model = registry.get(name)
+    except NotFoundError as error:
+        raise ModelChangedError(
+            f"Model {name} is not served any more; JSON, npz and Arrow of the posterior are."
+        ) from error
+    if model.code_hash != fit.request.code_hash:
+        raise ModelChangedError(f"Model {name} has changed since this fit; fit it again to predict.")
+    return model
+
+
+def posterior_table(draws: FitDraws, query: PosteriorQuery, settings: Settings, *, with_data: bool) -> Table:
+    """The stored draws that a query asks for; with the data, where the file has room for them."""
+    stored = draws.request.draws
+    left = stored - query.offset
     count = left if query.draws is None else query.draws
     if left < 1:
-        raise _refused("offset", f"There are {fit.request.draws} stored draws.")
+        raise refused("?offset", f"There are {stored} stored draws.")
     if count > left:
-        raise _refused("draws", f"From this offset there are {left} stored draws.")
-    names = chosen(query.vars, stored) or sorted(stored)
-    draws = {name: stored[name][query.offset : query.offset + count] for name in names}
-    return _body(fit, count, fit.request.seed, draws)
-
-
-def predictive_body(store: FitStore, fit: Fit, model: Model, query: PredictiveQuery) -> bytes:
-    """The model's program, replayed with the first stored draws of its latents."""
-    if model.code_hash != fit.request.code_hash:
-        raise ModelChangedError(f"Model {model.name} has changed since this fit; fit it again to predict.")
-    count = fit.request.draws if query.draws is None else query.draws
-    if count > fit.request.draws:
-        raise _refused("draws", f"There are {fit.request.draws} stored draws.")
-    stored = store.arrays(fit, POSTERIOR)
-    dataset = Dataset(arrays=store.data(fit.request), dims=fit.request.dims)
-    drawn = posterior_predictive(
-        jax.random.key(query.seed),
-        model.program,
-        {name: stored[name][:count] for name in model.latents},
-        inputs=model.inputs(dataset),
-        variables=chosen(query.vars, model.variables),
+        raise refused("?draws", f"From this offset there are {left} stored draws.")
+    names = chosen(split(query.vars), draws.shapes, "?vars") or sorted(draws.shapes)
+    columns = draws.columns(names)
+    check_size(columns, count, settings, "?draws")
+    end = query.offset + count
+    return Table(
+        header={"fit": draws.request.id, "num_draws": count, "seed": draws.request.seed},
+        columns=columns,
+        rows=count,
+        parts=(draws.rows(names, start, min(end, start + _ROWS)) for start in range(query.offset, end, _ROWS)),
+        groups=draws.data_groups() if with_data else (),
+        attributes=draws.attributes,
     )
-    return _body(fit, count, query.seed, {name: np.asarray(values) for name, values in drawn.items()})
 
 
 def summary_body(store: FitStore, fit: Fit) -> dict[str, Any]:
-    """The stored summary."""
-    variables = json.loads(store.artefact(fit, SUMMARY))
-    return {"fit": fit.request.id, "num_draws": fit.request.draws, "vars": variables}
+    """The stored summary, and what the importance weights of the draws say."""
+    figures = json.loads(store.artefact(fit, DIAGNOSTICS))
+    return {
+        "fit": fit.request.id,
+        "num_draws": fit.request.draws,
+        "ess": figures.get("effective_draws"),
+        "k_hat": figures.get("k_hat"),
+        "vars": json.loads(store.artefact(fit, SUMMARY)),
+    }
 
 
 def diagnostics_body(store: FitStore, fit: Fit) -> dict[str, Any]:
@@ -74,28 +157,51 @@ def losses_body(store: FitStore, fit: Fit) -> dict[str, Any]:
     return {"fit": fit.request.id} | {name: to_json(values) for name, values in store.arrays(fit, LOSSES).items()}
 
 
-def chosen(wanted: Sequence[str] | None, known: Mapping[str, object]) -> list[str] | None:
-    """The variables of a query, `a,b` as well as repeated; None when it names none.
+def data_group(model: Model, name: str, arrays: Mapping[str, NDArray[Any]]) -> Group:
+    """Fields of a model's data with the names of their axes."""
+    return Group(name, {key: (array, _named(key, model.data[key].shape)) for key, array in arrays.items()})
+
+
+def axes(model: Model | None, name: str, rank: int) -> tuple[str, ...]:
+    """Names of the axes of a variable: dimension symbols where the model has them, else as ArviZ would name them."""
+    return _named(name, model.variables[name].shape if model is not None else (0,) * rank)
+
+
+def _named(name: str, shape: Sequence[str | int]) -> tuple[str, ...]:
+    return tuple(
+        size if isinstance(size, str) and size.isidentifier() and size not in shape[:number] else f"{name}_dim_{number}"
+        for number, size in enumerate(shape)
+    )
+
+
+def split(names: Sequence[str] | None) -> list[str]:
+    """The names of a query, `a,b` as well as repeated."""
+    return [name for part in names or () for name in part.split(",") if name]
+
+
+def chosen(wanted: Sequence[str], known: Mapping[str, object], pointer: str) -> list[str]:
+    """Names of variables, without repetitions.
 
     Raises:
         InvalidInputError: One of them is not in `known`.
     """
-    names = [name for part in wanted or () for name in part.split(",") if name]
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise _refused("vars", f"There is no variable {unknown[0][:80]!r}; there is {', '.join(sorted(known))}.")
-    return list(dict.fromkeys(names)) or None
+        raise refused(pointer, f"There is no variable {unknown[0][:80]!r}; there is {', '.join(sorted(known))}.")
+    return list(dict.fromkeys(wanted))
 
 
-def _body(fit: Fit, count: int, seed: int, draws: Arrays) -> bytes:
-    body = {
-        "fit": fit.request.id,
-        "num_draws": count,
-        "seed": seed,
-        "vars": {name: values.tolist() for name, values in draws.items()},
-    }
-    return pydantic_core.to_json(body, inf_nan_mode="null")
+def check_size(columns: Sequence[Column], rows: int, settings: Settings, pointer: str) -> None:
+    """Raises InvalidInputError where an answer would be larger than this service gives at once."""
+    size = rows * sum(column.row_bytes for column in columns)
+    if size > settings.max_result_bytes:
+        most = settings.max_result_bytes * rows // size
+        detail = (
+            f"These draws are {size} bytes, and {settings.max_result_bytes} are the most at once: ask for fewer "
+            f"variables, or for {most} draws at most."
+        )
+        raise refused(pointer, detail)
 
 
-def _refused(parameter: str, detail: str) -> InvalidInputError:
-    return InvalidInputError([FieldError(f"?{parameter}", detail)])
+def refused(pointer: str, detail: str) -> InvalidInputError:
+    return InvalidInputError([FieldError(pointer, detail)])

@@ -59,6 +59,13 @@ class TooLargeError(BodyError):
     """The body is larger than the service takes."""
 
 
+class NotAcceptableError(HTTPException):
+    """The client takes none of the forms that the answer can have."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(TABLE[type(self)].status, detail)
+
+
 class Kind(NamedTuple):
     """The HTTP status of an error, and its code, which never changes."""
 
@@ -68,6 +75,7 @@ class Kind(NamedTuple):
 
 TABLE: Mapping[type[Exception], Kind] = {
     NotJsonError: Kind(HTTPStatus.BAD_REQUEST, "not_json"),
+    NotAcceptableError: Kind(HTTPStatus.NOT_ACCEPTABLE, "not_acceptable"),
     TooLargeError: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
     MediaTypeError: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
     UnauthorizedError: Kind(HTTPStatus.UNAUTHORIZED, "unauthorized"),

@@ -15,7 +15,14 @@ LONGEST_WAIT_S = 60
 MAX_EVENT = 2**53 - 1
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Draw = Annotated[int | None, Field(ge=1, le=100_000_000)]
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+_ROUND = (
+    "Number of draws; as many as are stored when not given. Where there are more than are stored, they begin again "
+    "with the first stored one, with new noise."
+)
 
 
 class Body(BaseModel):
@@ -196,8 +203,49 @@ class PredictiveQuery(Query):
     """Which predictive draws."""
 
     vars: list[str] | None = Field(default=None, description="Names of variables, repeated or with commas.")
-    draws: int | None = Field(default=None, ge=1, description="Uses the first stored draws; all when not given.")
+    draws: Draw = Field(default=None, description=_ROUND)
     seed: Seed = Field(default=0, description="Seed of the predictive noise.")
+
+
+class PredictiveCreate(Body):
+    """What to predict."""
+
+    inputs: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Covariates by name, and sizes of the program by theirs (`N`), as arrays like those of a fit.",
+    )
+    set: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Values of random variables, by name: an intervention. Each has the variable's shape.",
+    )
+    vars: list[Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=list, max_length=1000, description="The variables to return; those observed when not given."
+    )
+    draws: Draw = Field(default=None, description="Number of draws.")
+    seed: Seed = Field(default=0, description="Seed of the draws; the same seed gives the same draws.")
+    quantiles: list[Annotated[float, Field(ge=0, le=1)]] | None = Field(
+        default=None, min_length=1, max_length=100, description="These quantiles over the draws, instead of the draws."
+    )
+
+
+class PosteriorPredictiveCreate(PredictiveCreate):
+    """What to predict from a fit.
+
+    With `inputs`, all data points are new: variables of single points are drawn from the program given the global ones.
+    Covariates that are not given are the fit's. Without `inputs`, the points are the fit's own, as it found them.
+    """
+
+    draws: Draw = Field(default=None, description=_ROUND)
+    log_likelihood: bool = Field(
+        default=False, description="Also the log density of each of the fit's data points, at each draw."
+    )
+
+
+class DataCheck(Body):
+    """Data to be looked at, as for a fit."""
+
+    data: dict[str, Any]
+    inference: dict[str, Any] = Field(default_factory=dict)
 
 
 class Draws(Answer):
@@ -207,6 +255,45 @@ class Draws(Answer):
     num_draws: int
     seed: int = Field(description="Seed of the fit (posterior), or of the predictive noise.")
     vars: dict[str, list[Any]]
+
+
+class PosteriorPredictiveDraws(Draws):
+    """Predictive draws, or their quantiles along the first axis."""
+
+    quantiles: list[float] | None = None
+    log_likelihood: dict[str, list[Any]] | None = Field(
+        default=None, description="By observed variable, of shape (draws, points)."
+    )
+
+
+class PriorPredictiveDraws(Answer):
+    """Draws of the variables of a model, or their quantiles along the first axis. What is not finite is null."""
+
+    model: str
+    version: str
+    num_draws: int
+    seed: int
+    quantiles: list[float] | None = None
+    vars: dict[str, list[Any]]
+
+
+class ResolvedVariable(Answer):
+    """A random variable of a model at the sizes of given data."""
+
+    shape: list[int]
+    dtype: str
+    role: Literal["observed", "latent", "deterministic"]
+
+
+class ResolvedData(Answer):
+    """What a fit of the data would be of."""
+
+    model: str
+    version: str
+    dims: dict[str, int] = Field(description="The size of each dimension.")
+    data: dict[str, list[int]] = Field(description="The shape of each field.")
+    variables: dict[str, ResolvedVariable]
+    inference: dict[str, Any] = Field(description="Every inference option, as resolved.")
 
 
 class VariableSummary(Answer):
@@ -224,6 +311,10 @@ class Summary(Answer):
 
     fit: str
     num_draws: int
+    ess: float | None = Field(
+        description="Effective number of draws: of the importance weights from the fit to its target."
+    )
+    k_hat: float | None = Field(description="Pareto k-hat of these weights; above 0.7 the fit misses something.")
     vars: dict[str, VariableSummary]
 
 

@@ -2,15 +2,12 @@
 
 import secrets
 
-from pydantic import ValidationError
-
-from app.errors import pointer_to
 from app.schemas import MAX_SEED, FitCreate
+from app.validation import inference_options
 from model_registry import Model
 from tacit.errors import FieldError, InvalidInputError
 from tacit.fits import FitRequest, Priority, fingerprint, new_fit_id, records
 from tacit.fits.store import encode_data
-from tacit.inference import InferenceOptions
 from tacit.settings import Settings
 
 
@@ -18,7 +15,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
     """Check all of a request; what to store for it, as a fit of its owner."""
     _check_limits(body, settings)
     dataset = model.resolve(body.data)
-    options = _options(body, model)
+    options = inference_options(model, body.inference)
     data, artefact = encode_data(dataset.arrays)
     seed = secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed
     draws = body.draws or settings.default_draws
@@ -61,18 +58,6 @@ def _check_limits(body: FitCreate, settings: Settings) -> None:
     ]
     if errors:
         raise InvalidInputError(errors)
-
-
-def _options(body: FitCreate, model: Model) -> dict[str, object]:
-    """Every inference option of the fit: the user's, else the model's, else the service's."""
-    try:
-        options = InferenceOptions(**{**model.defaults, **body.inference})
-    except ValidationError as error:
-        raise InvalidInputError(
-            [FieldError("/inference" + pointer_to(each["loc"]), f"{each['msg']}.") for each in error.errors()]
-        ) from error
-    resolved: dict[str, object] = options.model_dump(mode="json")
-    return resolved
 
 
 def again(request: FitRequest, settings: Settings) -> FitRequest:

@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     default_draws: int = Field(default=2000, ge=1, description="Posterior draws stored when a fit does not say.")
     max_draws: int = Field(default=100_000, ge=1, description="Most posterior draws that a fit may store.")
 
+    max_result_bytes: int = Field(
+        default=4 * 1024**3, ge=1024, description="Most draws in one answer, counted as binary numbers."
+    )
+
     @field_validator("model_path", mode="before")
     @classmethod
     def _split_path(cls, value: Any) -> Any:

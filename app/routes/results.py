@@ -6,10 +6,22 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from app import draws
-from app.bodies import JsonRoute
-from app.errors import problems
-from app.schemas import Diagnostics, Draws, Losses, PosteriorQuery, PredictiveQuery, Summary
-from app.service import ServiceDep
+from app.bodies import READS, JsonRoute
+from app.errors import MediaTypeError, NotAcceptableError, NotJsonError, TooLargeError, problems
+from app.formats import Format, FormatDep, Table, forms
+from app.predictions import posterior_predictive_table
+from app.schemas import (
+    Diagnostics,
+    Draws,
+    Losses,
+    PosteriorPredictiveCreate,
+    PosteriorPredictiveDraws,
+    PosteriorQuery,
+    PredictiveQuery,
+    Summary,
+)
+from app.service import Service, ServiceDep
+from app.streaming import draws_answer
 from tacit.errors import (
     InvalidInputError,
     ModelChangedError,
@@ -47,22 +59,66 @@ async def get_losses(fit_id: str, service: ServiceDep) -> dict[str, Any]:
     return await service.blocking(draws.losses_body, service.store, fit)
 
 
-@router.get("/posterior", response_model=Draws, responses=problems(*_QUERYING))
-async def get_posterior(fit_id: str, query: Annotated[PosteriorQuery, Query()], service: ServiceDep) -> Response:
+@router.get(
+    "/posterior",
+    response_class=Response,
+    responses={200: forms(Draws), **problems(*_QUERYING, NotAcceptableError, ModelChangedError)},
+)
+async def get_posterior(
+    fit_id: str, query: Annotated[PosteriorQuery, Query()], service: ServiceDep, form: FormatDep
+) -> Response:
     """The stored variational samples."""
     fit = await service.finished(fit_id)
-    return _json(await service.computed(draws.posterior_body, service.store, fit, query))
+
+    def make() -> Table:
+        # Flat files go without a model; NetCDF wants names of axes, and the data, from the one that was fitted.
+        model = draws.fitted_model(service.registry, fit) if form.grouped else None
+        stored = draws.FitDraws(service.store, fit, model)
+        return draws.posterior_table(stored, query, service.settings, with_data=form.grouped)
+
+    return await draws_answer(service, form, f"{fit_id}-posterior", make)
 
 
-@router.get("/posterior-predictive", response_model=Draws, responses=problems(*_QUERYING, ModelChangedError))
+@router.get(
+    "/posterior-predictive",
+    response_class=Response,
+    responses={200: forms(Draws), **problems(*_QUERYING, NotAcceptableError, ModelChangedError)},
+)
 async def get_posterior_predictive(
-    fit_id: str, query: Annotated[PredictiveQuery, Query()], service: ServiceDep
+    fit_id: str, query: Annotated[PredictiveQuery, Query()], service: ServiceDep, form: FormatDep
 ) -> Response:
     """Draws of what the model predicts: its program, replayed at the fit's own covariates with the stored samples."""
+    body = PosteriorPredictiveCreate(vars=draws.split(query.vars), draws=query.draws, seed=query.seed)
+    try:
+        return await _predictive(fit_id, body, service, form)
+    except InvalidInputError as error:
+        in_query = [each._replace(pointer="?" + each.pointer.removeprefix("/")) for each in error.errors]
+        raise InvalidInputError(in_query) from error
+
+
+@router.post(
+    "/posterior-predictive",
+    response_class=Response,
+    responses={
+        200: forms(PosteriorPredictiveDraws),
+        **problems(*_QUERYING, NotAcceptableError, ModelChangedError, NotJsonError, MediaTypeError, TooLargeError),
+    },
+    openapi_extra=READS,
+)
+async def predict(fit_id: str, body: PosteriorPredictiveCreate, service: ServiceDep, form: FormatDep) -> Response:
+    """What the model predicts: at other covariates, with variables set, with the log likelihood of the data.
+
+    With `inputs`, all data points are new: variables of single points are drawn from the program given the global ones.
+    """
+    return await _predictive(fit_id, body, service, form)
+
+
+async def _predictive(fit_id: str, body: PosteriorPredictiveCreate, service: Service, form: Format) -> Response:
     fit = await service.finished(fit_id)
-    model = service.registry.get(fit.request.model)
-    return _json(await service.computed(draws.predictive_body, service.store, fit, model, query))
+    model = draws.fitted_model(service.registry, fit)
 
+    def make() -> Table:
+        stored = draws.FitDraws(service.store, fit, model)
+        return posterior_predictive_table(stored, model, body, service.settings, complete=form.grouped)
 
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json")
+    return await draws_answer(service, form, f"{fit_id}-posterior-predictive", make)

@@ -13,6 +13,7 @@ EIGHT_SCHOOLS: dict[str, Any] = {
     "data": {"y": [28, 8, -3, 7, -1, 1, 18, 12], "sigma": [15, 10, 16, 11, 9, 11, 10, 18]},
 }
 DRAWS = 6
+DIAGNOSTICS = {"k_hat": 0.25, "effective_draws": 5.5, "loss_gen": float("nan"), "steps": 200}
 LOSSES: dict[str, NDArray[Any]] = {
     "step": np.array([25, 125, 200], dtype=np.int32),
     "loss_gen": np.array([3.5, np.nan, 2.5], dtype=np.float32),
@@ -36,7 +37,7 @@ def succeed(store: FitStore, fit_id: str, draws: dict[str, NDArray[Any]] | None 
     files = {
         "posterior.safetensors": arrays.to_bytes(draws),
         "summary.json": records.to_json_bytes(summarize(draws)),
-        "diagnostics.json": records.to_json_bytes({"k_hat": 0.25, "loss_gen": float("nan"), "steps": 200}),
+        "diagnostics.json": records.to_json_bytes(DIAGNOSTICS),
         "losses.safetensors": arrays.to_bytes(LOSSES),
     }
     written = {name: store.put_artefact(fit_id, 1, name, data) for name, data in files.items()}

@@ -1,10 +1,12 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from app.main import create_app
-from tacit.fits import connections
+from tacit.embedded_redis import EmbeddedRedis
+from tacit.fits import FitStore, LocalBlobs, connections
 from tacit.settings import Settings
 from tests.app.client import Client, open_client
 
@@ -22,3 +24,19 @@ def connection(settings: Settings) -> Iterator[redis.Redis]:
     assert settings.redis_url is not None
     with connections.quick(settings.redis_url) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def shared(
+    redis_server: EmbeddedRedis, _databases: Iterator[int], tmp_path_factory: pytest.TempPathFactory, jax_cache: Path
+) -> Iterator[tuple[Client, FitStore]]:
+    """The API and its store, for the tests of one file that do one another no harm."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("shared"),
+        redis_url=f"{redis_server.url}?db={next(_databases)}",
+        jax_cache_dir=jax_cache,
+        model_path=(),
+        port=0,
+    )
+    with open_client(create_app(settings)) as client:
+        yield client, FitStore(LocalBlobs(settings.data_dir / "store"))

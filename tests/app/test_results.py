@@ -41,6 +41,7 @@ def test_summary(client: Client, store: FitStore, fit_id: str) -> None:
     succeed(store, fit_id)
     body = client.get(f"/v1/fits/{fit_id}/summary").json()
     assert (body["fit"], body["num_draws"]) == (fit_id, DRAWS)
+    assert (body["ess"], body["k_hat"]) == (5.5, 0.25)
     assert body["vars"]["mu"]["mean"] == make_draws()["mu"].mean()
     assert set(body["vars"]["theta"]) == {"mean", "sd", "q05", "q50", "q95"}
     assert all(len(part) == 8 for part in body["vars"]["theta"].values())
@@ -49,7 +50,7 @@ def test_summary(client: Client, store: FitStore, fit_id: str) -> None:
 def test_diagnostics(client: Client, store: FitStore, fit_id: str) -> None:
     succeed(store, fit_id)
     body = client.get(f"/v1/fits/{fit_id}/diagnostics").json()
-    figures = {"k_hat": 0.25, "loss_gen": None, "steps": 200}
+    figures = {"k_hat": 0.25, "effective_draws": 5.5, "loss_gen": None, "steps": 200}
     assert body == {"fit": fit_id, "figures": figures, "warnings": ["It wobbles."]}
 
 
@@ -130,12 +131,13 @@ def test_posterior_predictive_is_the_program_replayed(client: Client, store: Fit
     assert other["vars"] != body["vars"]
 
 
-def test_predictive_draws_are_bounded_by_the_stored_ones(client: Client, store: FitStore, fit_id: str) -> None:
+def test_predictive_draws_go_round_the_stored_ones(client: Client, store: FitStore, fit_id: str) -> None:
     succeed(store, fit_id)
     path = f"/v1/fits/{fit_id}/posterior-predictive"
     assert client.get(f"{path}?draws=2&vars=y").json()["num_draws"] == 2
-    answer = client.get(f"{path}?draws={DRAWS + 1}")
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "?draws")
+    body = client.get(f"{path}?draws={2 * DRAWS + 1}&vars=y,mu").json()
+    assert body["vars"]["mu"] == [*range(DRAWS), *range(DRAWS), 0]
+    assert len({row[0] for row in body["vars"]["y"]}) == 2 * DRAWS + 1
     answer = client.get(f"{path}?vars=x")
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "?vars")
 

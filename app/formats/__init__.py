@@ -1,0 +1,6 @@
+"""Draws as bytes, in the forms that clients ask for by `Accept`."""
+
+from app.formats.negotiation import FORMATS, Format, FormatDep, forms
+from app.formats.table import VARS, Column, Group, Part, Table, quantiles
+
+__all__ = ["FORMATS", "VARS", "Column", "Format", "FormatDep", "Group", "Part", "Table", "forms", "quantiles"]

@@ -1,0 +1,53 @@
+"""What of a request for a fit is checked against the model. Uses JAX: call it in a thread."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from app import prediction
+from app.errors import pointer_to
+from app.schemas import DataCheck
+from model_registry import Model
+from tacit.errors import FieldError, InvalidInputError
+from tacit.inference import InferenceOptions
+
+
+def resolved(model: Model, body: DataCheck) -> dict[str, Any]:
+    """The sizes that data give a model, its variables at these sizes, and the options.
+
+    Raises:
+        InvalidInputError: The data or the options do not fit the model.
+    """
+    dataset = model.resolve(body.data)
+    options = inference_options(model, body.inference)
+    found = prediction.look(model, model.inputs(dataset), pointer="/data")
+    return {
+        "model": model.name,
+        "version": model.version,
+        "dims": dict(dataset.dims),
+        "data": {name: list(array.shape) for name, array in dataset.arrays.items()},
+        "variables": {
+            name: {"shape": list(each.shape), "dtype": each.dtype.name, "role": _role(model, name)}
+            for name, each in found.items()
+        },
+        "inference": options,
+    }
+
+
+def inference_options(model: Model, given: Mapping[str, Any]) -> dict[str, object]:
+    """Every inference option of a fit: the user's, else the model's, else the service's."""
+    try:
+        options = InferenceOptions(**{**model.defaults, **given})
+    except ValidationError as error:
+        raise InvalidInputError(
+            [FieldError("/inference" + pointer_to(each["loc"]), f"{each['msg']}.") for each in error.errors()]
+        ) from error
+    dumped: dict[str, object] = options.model_dump(mode="json")
+    return dumped
+
+
+def _role(model: Model, name: str) -> str:
+    if name in model.observed:
+        return "observed"
+    return "deterministic" if name in model.deterministics else "latent"
