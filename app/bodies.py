@@ -8,7 +8,8 @@ import pydantic_core
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.errors import MediaTypeError, NotJsonError, TooLargeError
+from app.errors import EncodingError, MediaTypeError, NotJsonError, TooLargeError
+from app.inflating import ENCODINGS, inflated
 from tacit.fits import Scope
 
 READS = {"x-scope": Scope.READ.value}
@@ -17,20 +18,40 @@ _LONGEST_PARSED_ON_LOOP = 64 * 1024  # bytes; longer bodies are parsed in a thre
 
 
 class JsonRequest(Request):
-    """A request whose body has to be JSON (RFC 8259: no NaN, no Infinity, UTF-8, sane nesting).
+    """A request whose body has to be JSON (RFC 8259: no NaN, no Infinity, UTF-8, sane nesting), compressed or not.
 
-    Its app must have `state.max_body_bytes`.
+    Its app must have `state.max_body_bytes`, which bounds the body as it comes and as it is inflated, and
+    `state.max_json_values`.
     """
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """The body, refused as soon as it is seen to be too large."""
-        limit: int = self.app.state.max_body_bytes
+        """The body, inflated, and refused as soon as it is seen to be too large."""
+        encoding = self.headers.get("content-encoding", "identity").strip().lower()
+        if encoding == "identity":
+            pieces = self._sent()
+        elif encoding in ENCODINGS:
+            pieces = inflated(self._sent(), encoding)
+        else:
+            raise EncodingError(f"Send the body as it is, or compressed by one of {', '.join(ENCODINGS)}.")
+        size = 0
+        async for piece in pieces:
+            size += len(piece)
+            self._check_size(size)
+            yield piece
+
+    async def _sent(self) -> AsyncGenerator[bytes, None]:
+        announced = self.headers.get("content-length", "")
+        self._check_size(int(announced) if announced.isdecimal() else 0)
         size = 0
         async for chunk in super().stream():
             size += len(chunk)
-            if size > limit:
-                raise TooLargeError(f"The body is larger than {limit} bytes.")
+            self._check_size(size)
             yield chunk
+
+    def _check_size(self, size: int) -> None:
+        limit: int = self.app.state.max_body_bytes
+        if size > limit:
+            raise TooLargeError(f"The body is larger than {limit} bytes.")
 
     async def body(self) -> bytes:
         body = await super().body()
@@ -47,9 +68,10 @@ class JsonRequest(Request):
         return await self._parsed(await self.body())
 
     async def _parsed(self, body: bytes) -> Any:
+        limit: int = self.app.state.max_json_values
         if len(body) <= _LONGEST_PARSED_ON_LOOP:
-            return _parse(body)
-        return await anyio.to_thread.run_sync(_parse, body)
+            return _parse(body, limit)
+        return await anyio.to_thread.run_sync(_parse, body, limit)
 
 
 class JsonRoute(APIRoute):
@@ -77,7 +99,12 @@ class JsonRoute(APIRoute):
         return guarded
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes, most_values: int) -> Any:
+    # Each value but the first comes after one of these. Parsed, a value takes up to sixty times what it took here.
+    if sum(map(body.count, b",[{:")) > most_values:
+        raise TooLargeError(
+            f"The body has more than {most_values} values; send large arrays as base64: {{dtype, shape, data_b64}}."
+        )
     try:
         return pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError as error:

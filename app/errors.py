@@ -55,6 +55,10 @@ class MediaTypeError(BodyError):
     """The body does not claim to be JSON."""
 
 
+class EncodingError(MediaTypeError):
+    """The body is compressed in a way that the service does not know."""
+
+
 class TooLargeError(BodyError):
     """The body is larger than the service takes."""
 
@@ -78,6 +82,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     NotAcceptableError: Kind(HTTPStatus.NOT_ACCEPTABLE, "not_acceptable"),
     TooLargeError: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
     MediaTypeError: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+    EncodingError: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding"),
     UnauthorizedError: Kind(HTTPStatus.UNAUTHORIZED, "unauthorized"),
     ForbiddenError: Kind(HTTPStatus.FORBIDDEN, "forbidden"),
     RateError: Kind(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
@@ -196,6 +201,8 @@ def _headers(error: Exception) -> dict[str, str]:
         return {"Retry-After": str(_RETRY_AFTER_S)}
     if isinstance(error, LimitError):
         return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, EncodingError):
+        return {"Accept-Encoding": "gzip, deflate"}
     if isinstance(error, UnauthorizedError):
         return {"WWW-Authenticate": 'Bearer realm="tacit"'}
     return {}

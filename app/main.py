@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     # The usual documentation pages load their scripts from elsewhere; this service works without a network.
     app = FastAPI(title="Tacit", version=version("tacit"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.max_body_bytes = settings.max_body_bytes
+    app.state.max_json_values = settings.max_json_values
     for router in _ROUTERS:
         app.include_router(router)
     errors.install(app)

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     reconcile_s: float = Field(default=10.0, gt=0, description="Between two looks for fits that the queue lost.")
     heartbeat_s: float = Field(default=15.0, gt=0, description="A stream of events says at least this often it lives.")
     max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="Largest request body.")
+    max_body_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1024, description="Largest request body, also when inflated."
+    )
+    max_json_values: int = Field(
+        default=4_000_000, ge=1000, description="Most values in a body; arrays in base64 are not counted by element."
+    )
     max_requests_per_minute: int = Field(
         default=60_000, ge=0, description="Requests of one API key, or of all who need none; 0 sets no limit."
     )

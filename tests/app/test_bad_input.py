@@ -1,12 +1,16 @@
 """What does not fit is refused, says where, and changes nothing."""
 
+import gzip
 import json
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import anyio
 import pytest
 import redis
 
+from app.inflating import inflated
 from app.main import create_app
 from tacit.fits import FitStore, keys
 from tacit.settings import Settings
@@ -134,6 +138,64 @@ def test_bodies_that_are_too_large(settings: Settings) -> None:
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
         pieces = client.post("/v1/fits", content=_pieces(), headers=_JSON)
         assert pieces.status_code == 413
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("encoding", "content", "status", "code"),
+    [
+        ("gzip", gzip.compress(b" " * 2**24), 413, "too_large"),
+        ("deflate", zlib.compress(b"[" * 2**24), 413, "too_large"),
+        ("gzip", _GOOD.encode(), 400, "not_json"),
+        ("gzip", gzip.compress(_GOOD.encode())[:-9], 400, "not_json"),
+        ("gzip", gzip.compress(_GOOD.encode()) * 2, 400, "not_json"),
+        ("gzip", b"", 400, "not_json"),
+        ("deflate", gzip.compress(_GOOD.encode()), 400, "not_json"),
+        ("gzip, gzip", gzip.compress(gzip.compress(_GOOD.encode())), 415, "unsupported_encoding"),
+        ("br", b"x", 415, "unsupported_encoding"),
+    ],
+)
+def test_compressed_bodies_that_do_not_fit(
+    settings: Settings, encoding: str, content: bytes, status: int, code: str
+) -> None:
+    small = settings.model_copy(update={"max_body_bytes": 2**20})
+    with open_client(create_app(small)) as client:
+        answer = client.post("/v1/fits", content=content, headers={**_JSON, "content-encoding": encoding})
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+def test_a_bomb_is_left_when_it_has_grown_too_large() -> None:
+    bomb = gzip.compress(b" " * 2**26)
+
+    async def inflate() -> int:
+        size = 0
+        async for piece in inflated(_one(bomb), "gzip"):
+            size += len(piece)
+            assert len(piece) <= 2**18
+            if size > 2**20:
+                break
+        return size
+
+    assert anyio.run(inflate) <= 2**20 + 2**18
+
+
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_compressed_bodies(client: Client, encoding: str, compress: Callable[[bytes], bytes]) -> None:
+    answer = client.post("/v1/fits", content=compress(_GOOD.encode()), headers={**_JSON, "content-encoding": encoding})
+    assert answer.status_code == 202
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_bodies_with_too_many_values(settings: Settings) -> None:
+    body = json.dumps(_with_data(y=[[]] * 2000))
+    with open_client(create_app(settings.model_copy(update={"max_json_values": 1000}))) as client:
+        answer = client.post("/v1/fits", content=body, headers=_JSON)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert "data_b64" in answer.json()["detail"]
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def _pieces() -> AsyncIterator[bytes]:
