@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format bench accuracy lock clean
+.PHONY: help demo test check format bench accuracy fuzz lock clean
 
 help: ## Show this help.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ bench: $(STAMP) ## Measure speed; prints ratios taken side by side.
 
 accuracy: $(STAMP) ## Slow statistical checks; ONLY=block runs one block.
 	$(BIN)/python -m benchmarks.accuracy $(if $(ONLY),--only $(ONLY))
+
+fuzz: $(STAMP) ## Try the API by its own OpenAPI document; CASES=5000 SEED=1.
+	$(BIN)/python -m tests.app.fuzzing --cases $(or $(CASES),5000) --seed $(or $(SEED),1)
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
