@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(default=Path("data"), description="Folder that holds everything that must last.")
+    s3_bucket: str | None = Field(
+        default=None, description="Bucket that holds the store, instead of the data folder. Credentials as for boto3."
+    )
+    s3_prefix: str = Field(default="", description="What all keys in the bucket begin with.")
+    s3_endpoint_url: str | None = Field(default=None, description="Address of S3-compatible storage; AWS when unset.")
     redis_url: str | None = Field(
         default=None,
         validation_alias="REDIS_URL",
@@ -82,7 +87,7 @@ class Settings(BaseSettings):
         """Folder of compiled programs, shared by all processes."""
         return self.jax_cache_dir or self.data_dir / "jax-cache"
 
-    @field_validator("redis_url", mode="before")
+    @field_validator("redis_url", "s3_bucket", "s3_endpoint_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return value or None

@@ -1,5 +1,7 @@
 """What all tests share: a real server, fresh folders, and the clean end of every process."""
 
+import logging
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +50,29 @@ def settings(tmp_path: Path, redis_url: str, jax_cache: Path) -> Settings:
 def store(settings: Settings) -> FitStore:
     """The store in that data folder."""
     return FitStore(LocalBlobs(settings.data_dir / "store"))
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Address of a server that speaks S3, on this machine."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of an empty bucket on it."""
+    import boto3
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    name = f"bucket-{secrets.token_hex(8)}"
+    boto3.client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=name)
+    return name

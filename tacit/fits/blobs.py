@@ -115,9 +115,7 @@ class LocalBlobs:
                 path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        if _KEY.fullmatch(key) is None:
-            raise ValueError(f"not the name of a blob: {key!r}")
-        return self._root / key
+        return self._root / check_key(key)
 
     def _files(self, folder: Path) -> Iterator[str]:
         try:
@@ -152,6 +150,13 @@ class LocalBlobs:
         self._make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
         _sync_folder(folder.parent)
+
+
+def check_key(key: str) -> str:
+    """The key, if it is one; raises ValueError when it could lead elsewhere."""
+    if _KEY.fullmatch(key) is None:
+        raise ValueError(f"not the name of a blob: {key!r}")
+    return key
 
 
 @contextmanager

@@ -12,7 +12,11 @@ def open_blobs(settings: Settings) -> Blobs:
     Raises:
         UnavailableError: It cannot be opened.
     """
-    return LocalBlobs(settings.data_dir / "store")
+    if settings.s3_bucket is None:
+        return LocalBlobs(settings.data_dir / "store")
+    from tacit.fits.s3 import S3Blobs  # heavy, and seldom wanted
+
+    return S3Blobs(settings.s3_bucket, prefix=settings.s3_prefix, endpoint_url=settings.s3_endpoint_url)
 
 
 def open_store(settings: Settings, *, changed: Changed | None = None) -> FitStore:

@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 
 from tacit.errors import UnavailableError
-from tacit.fits import LocalBlobs
+from tacit.fits import Blobs, LocalBlobs
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> LocalBlobs:
+def files(tmp_path: Path) -> LocalBlobs:
     return LocalBlobs(tmp_path / "store")
 
 
-def test_put_replaces_and_get_returns(blobs: LocalBlobs) -> None:
+def test_put_replaces_and_get_returns(blobs: Blobs) -> None:
     blobs.put("a/b.json", b"one")
     blobs.put("a/b.json", b"two")
     assert blobs.get("a/b.json") == b"two"
     assert blobs.exists("a/b.json")
 
 
-def test_what_is_not_there(blobs: LocalBlobs) -> None:
+def test_what_is_not_there(blobs: Blobs) -> None:
     assert blobs.get("a/b.json") is None
     assert not blobs.exists("a/b.json")
     assert blobs.list("a/") == []
@@ -29,7 +29,7 @@ def test_what_is_not_there(blobs: LocalBlobs) -> None:
     blobs.delete("a/")
 
 
-def test_parts(blobs: LocalBlobs) -> None:
+def test_parts(blobs: Blobs) -> None:
     blobs.put("a", b"0123456789")
     assert blobs.part("a", 2, 3) == b"234"
     assert blobs.part("a", 8, 5) == b"89"
@@ -37,13 +37,13 @@ def test_parts(blobs: LocalBlobs) -> None:
     assert blobs.part("b", 0, 1) is None
 
 
-def test_create_writes_once(blobs: LocalBlobs) -> None:
+def test_create_writes_once(blobs: Blobs) -> None:
     assert blobs.create("a/b.json", b"one")
     assert not blobs.create("a/b.json", b"two")
     assert blobs.get("a/b.json") == b"one"
 
 
-def test_exactly_one_of_many_creators_wins(blobs: LocalBlobs) -> None:
+def test_exactly_one_of_many_creators_wins(blobs: Blobs) -> None:
     won: list[int] = []
     barrier = threading.Barrier(16)
 
@@ -61,22 +61,22 @@ def test_exactly_one_of_many_creators_wins(blobs: LocalBlobs) -> None:
     assert blobs.get("race") == str(won[0]).encode()
 
 
-def test_list_is_sorted_deep_and_without_temporaries(blobs: LocalBlobs, tmp_path: Path) -> None:
+def test_list_is_sorted_deep_and_without_temporaries(files: LocalBlobs, tmp_path: Path) -> None:
     for key in ("f/b/2", "f/a", "f/b/1", "g/x"):
-        blobs.put(key, b"")
+        files.put(key, b"")
     (tmp_path / "store" / "f" / ".torn.tmp").write_bytes(b"half")
-    assert blobs.list("f/") == ["f/a", "f/b/1", "f/b/2"]
+    assert files.list("f/") == ["f/a", "f/b/1", "f/b/2"]
 
 
-def test_names_are_those_right_below(blobs: LocalBlobs, tmp_path: Path) -> None:
+def test_names_are_those_right_below(files: LocalBlobs, tmp_path: Path) -> None:
     for key in ("f/b/2", "f/a", "f/b/1", "g/x"):
-        blobs.put(key, b"")
+        files.put(key, b"")
     (tmp_path / "store" / "f" / ".torn.tmp").write_bytes(b"half")
-    assert blobs.names("f/") == ["a", "b"]
-    assert blobs.names("h/") == []
+    assert files.names("f/") == ["a", "b"]
+    assert files.names("h/") == []
 
 
-def test_delete_takes_a_blob_or_a_folder(blobs: LocalBlobs) -> None:
+def test_delete_takes_a_blob_or_a_folder(blobs: Blobs) -> None:
     for key in ("f/a", "f/b/1", "fb"):
         blobs.put(key, b"")
     blobs.delete("f/a")
@@ -86,15 +86,15 @@ def test_delete_takes_a_blob_or_a_folder(blobs: LocalBlobs) -> None:
     assert blobs.exists("fb")
 
 
-def test_nothing_temporary_stays(blobs: LocalBlobs, tmp_path: Path) -> None:
-    blobs.create("a", b"1")
-    blobs.create("a", b"2")
-    blobs.put("a", b"3")
+def test_nothing_temporary_stays(files: LocalBlobs, tmp_path: Path) -> None:
+    files.create("a", b"1")
+    files.create("a", b"2")
+    files.put("a", b"3")
     assert os.listdir(tmp_path / "store") == ["a"]
 
 
 @pytest.mark.parametrize("key", ["", "/etc/passwd", "../x", "a/../b", "a//b", ".a", "a/.b", "A", "a/", "a\n"])
-def test_keys_cannot_leave_the_folder(blobs: LocalBlobs, key: str) -> None:
+def test_keys_cannot_leave_the_folder(blobs: Blobs, key: str) -> None:
     with pytest.raises(ValueError, match="not the name of a blob"):
         blobs.put(key, b"")
 

@@ -1,22 +1,12 @@
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tacit.errors import NotFoundError, StoreError
-from tacit.fits import Attempt, FitFailure, FitStore, LocalBlobs, Outcome, Status, arrays, new_fit_id, records
+from tacit.fits import Attempt, FitFailure, FitStore, Outcome, Status, arrays, new_fit_id, records
 from tests.fits.builders import ARRAYS, accept, make_request
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(folder: Path) -> FitStore:
-    return FitStore(LocalBlobs(folder))
+from tests.fits.places import StoredPath
 
 
 def _succeed(store: FitStore, fit_id: str, *, attempt: int = 1, draws: int = 4) -> bool:
@@ -143,7 +133,7 @@ def test_open_fits_are_those_without_outcome(store: FitStore) -> None:
     assert store.open_fits() == sorted([first.id, third.id])
 
 
-def test_a_crash_between_outcome_and_mark_is_mended(store: FitStore, folder: Path) -> None:
+def test_a_crash_between_outcome_and_mark_is_mended(store: FitStore, folder: StoredPath) -> None:
     request = accept(store)
     _succeed(store, request.id)
     mark = folder / "open" / request.id
@@ -152,7 +142,7 @@ def test_a_crash_between_outcome_and_mark_is_mended(store: FitStore, folder: Pat
     assert not mark.exists()
 
 
-def test_a_fit_that_was_not_accepted_is_not_open(store: FitStore, folder: Path) -> None:
+def test_a_fit_that_was_not_accepted_is_not_open(store: FitStore, folder: StoredPath) -> None:
     request = accept(store)
     (folder / "fits" / request.id / "request.json").unlink()
     assert store.open_fits() == []
@@ -165,7 +155,7 @@ def test_accepting_twice_is_refused(store: FitStore) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"other bytes"])
-def test_damaged_artefacts_are_named(store: FitStore, folder: Path, damage: bytes) -> None:
+def test_damaged_artefacts_are_named(store: FitStore, folder: StoredPath, damage: bytes) -> None:
     request = accept(store)
     _succeed(store, request.id)
     path = folder / "fits" / request.id / "result" / "0001" / "posterior.safetensors"
@@ -176,7 +166,7 @@ def test_damaged_artefacts_are_named(store: FitStore, folder: Path, damage: byte
         store.array_file(store.fit(request.id), "posterior.safetensors")
 
 
-def test_results_are_read_by_rows_whatever_their_size(store: FitStore, folder: Path) -> None:
+def test_results_are_read_by_rows_whatever_their_size(store: FitStore, folder: StoredPath) -> None:
     request = accept(store)
     _succeed(store, request.id, draws=2**20 + 1)
     fit = store.fit(request.id)
@@ -190,14 +180,14 @@ def test_results_are_read_by_rows_whatever_their_size(store: FitStore, folder: P
         store.array_file(fit, "posterior.safetensors")
 
 
-def test_missing_artefacts_are_named(store: FitStore, folder: Path) -> None:
+def test_missing_artefacts_are_named(store: FitStore, folder: StoredPath) -> None:
     request = accept(store)
     (folder / "fits" / request.id / "data.safetensors").unlink()
     with pytest.raises(StoreError, match=r"data\.safetensors is missing"):
         store.data(request)
 
 
-def test_damaged_records_are_named(store: FitStore, folder: Path) -> None:
+def test_damaged_records_are_named(store: FitStore, folder: StoredPath) -> None:
     request = accept(store)
     (folder / "fits" / request.id / "request.json").write_bytes(b'{"id": 1}')
     with pytest.raises(StoreError, match=r"request\.json is damaged"):
@@ -216,15 +206,15 @@ def test_records_refuse_what_they_do_not_know(store: FitStore) -> None:
         make_request(urgency=3)
 
 
-def _checkpoints(folder: Path, fit_id: str) -> list[Path]:
-    return sorted((folder / "fits" / fit_id / "checkpoint").glob("*"))
+def _checkpoints(folder: StoredPath, fit_id: str) -> list[StoredPath]:
+    return (folder / "fits" / fit_id / "checkpoint").files()
 
 
 def _state(step: int) -> arrays.Arrays:
     return {"[1].loc": np.full(3, step, dtype=np.float32), "key": np.uint32(step) + np.zeros((), np.uint32)}
 
 
-def test_only_the_newest_checkpoint_is_kept(store: FitStore, folder: Path) -> None:
+def test_only_the_newest_checkpoint_is_kept(store: FitStore, folder: StoredPath) -> None:
     fit_id = accept(store).id
     assert store.checkpoint(fit_id) is None
     # An attempt that began anew is newer than one that got further.
@@ -237,7 +227,7 @@ def test_only_the_newest_checkpoint_is_kept(store: FitStore, folder: Path) -> No
         assert len(_checkpoints(folder, fit_id)) == 1
 
 
-def test_an_attempt_that_is_late_takes_no_newer_checkpoint_away(store: FitStore, folder: Path) -> None:
+def test_an_attempt_that_is_late_takes_no_newer_checkpoint_away(store: FitStore, folder: StoredPath) -> None:
     fit_id = accept(store).id
     store.put_checkpoint(fit_id, 2, 50, _state(50))
     store.put_checkpoint(fit_id, 1, 900, _state(900))
@@ -248,7 +238,7 @@ def test_an_attempt_that_is_late_takes_no_newer_checkpoint_away(store: FitStore,
 
 @pytest.mark.parametrize("cut", [0, 20, -1])
 def test_a_damaged_checkpoint_is_passed_over(
-    store: FitStore, folder: Path, caplog: pytest.LogCaptureFixture, cut: int
+    store: FitStore, folder: StoredPath, caplog: pytest.LogCaptureFixture, cut: int
 ) -> None:
     fit_id = accept(store).id
     store.put_checkpoint(fit_id, 1, 25, _state(25))
@@ -266,14 +256,14 @@ def test_a_damaged_checkpoint_is_passed_over(
     assert found["key"] == 25
 
 
-def test_a_fit_that_succeeded_needs_no_checkpoint(store: FitStore, folder: Path) -> None:
+def test_a_fit_that_succeeded_needs_no_checkpoint(store: FitStore, folder: StoredPath) -> None:
     fit_id = accept(store).id
     store.put_checkpoint(fit_id, 1, 25, _state(25))
     _succeed(store, fit_id)
     assert _checkpoints(folder, fit_id) == []
 
 
-def test_a_deleted_fit_is_gone_and_stays_gone(store: FitStore, folder: Path) -> None:
+def test_a_deleted_fit_is_gone_and_stays_gone(store: FitStore, folder: StoredPath) -> None:
     request = accept(store)
     _succeed(store, request.id)
     fit = store.fit(request.id)
