@@ -57,7 +57,6 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1, description="Times a fit is started when workers die under it.")
     reconcile_s: float = Field(default=10.0, gt=0, description="Between two looks for fits that the queue lost.")
     heartbeat_s: float = Field(default=15.0, gt=0, description="A stream of events says at least this often it lives.")
-    max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_body_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1024, description="Largest request body, also when inflated."
     )
