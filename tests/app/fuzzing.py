@@ -151,7 +151,11 @@ def _fuzz_operation(service: Service, operation: Any, *, cases: int, number: int
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=st.one_of(modes), fit_id=st.sampled_from([*fits.values(), None]), sane=st.booleans())
+    @given(
+        case=st.one_of(modes),
+        fit_id=st.sampled_from([*fits.values(), *[fits["succeeded"]] * 4, None]),
+        sane=st.booleans(),
+    )
     def send(case: Any, fit_id: str | None, sane: bool) -> None:
         if fit_id is not None and "fit_id" in (case.path_parameters or {}):
             case.path_parameters["fit_id"] = fit_id
