@@ -9,7 +9,7 @@ import redis
 from app.main import create_app
 from tacit.fits import ApiKeys, FitStore, Scope, open_keys
 from tacit.settings import Settings
-from tests.app.bodies import EIGHT_SCHOOLS, succeed
+from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, succeed
 from tests.app.client import Client, open_client
 
 _ABOUT_A_FIT = ("", "/summary", "/diagnostics", "/losses", "/posterior", "/posterior-predictive")
@@ -29,7 +29,7 @@ class Closed(NamedTuple):
         return {"authorization": f"Bearer {self.tokens[who]}"}
 
     def post(self, who: str) -> str:
-        answer = self.client.post("/v1/fits", json=EIGHT_SCHOOLS, headers=self.as_(who))
+        answer = self.client.post("/v1/fits", json={**EIGHT_SCHOOLS, "draws": DRAWS}, headers=self.as_(who))
         assert answer.status_code == 202, answer.text
         fit_id: str = answer.json()["id"]
         return fit_id
