@@ -43,6 +43,13 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Webhook(Body):
+    """Who is told when the fit has ended, by a signed POST."""
+
+    url: str = Field(max_length=2000, description="Address, http or https, in ASCII.")
+    secret: str = Field(min_length=16, max_length=256, description="Key of the signature. It is never shown.")
+
+
 class FitCreate(Body):
     """A fit to be made."""
 
@@ -61,6 +68,7 @@ class FitCreate(Body):
         description="Which of the fits that wait goes first; within a priority, the one that came first.",
     )
     tags: list[Tag] = Field(default_factory=list, max_length=16)
+    webhook: Webhook | None = None
 
 
 class Headers(BaseModel):
@@ -135,6 +143,22 @@ class FitBody(Answer):
     tags: list[str]
     retried_from: str | None = Field(description="Id of the fit that this one does again.")
     links: Links
+
+
+class WebhookState(Answer):
+    """How far telling someone is."""
+
+    url: str
+    state: Literal["pending", "delivered", "failed"]
+    tries: int
+    error: str | None = Field(description="What went wrong at the last try.")
+    at: datetime = Field(description="When that was; or when it was asked for.")
+
+
+class WebhookList(Answer):
+    """Who is told of the end of a fit."""
+
+    items: list[WebhookState]
 
 
 class FitQuery(Query):

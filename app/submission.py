@@ -1,13 +1,17 @@
 """From the body of a request to a fit that can be stored. Works on whole arrays: call it in a thread."""
 
+import re
 import secrets
+from urllib.parse import urlsplit
 
 from app.schemas import MAX_SEED, FitCreate
 from app.validation import inference_options
 from model_registry import Model
 from tacit.errors import FieldError, InvalidInputError
 from tacit.fits import FitRequest, Priority, fingerprint, new_fit_id, records
+from tacit.fits.addresses import is_public
 from tacit.fits.store import encode_data
+from tacit.fits.webhooks import Hook
 from tacit.settings import Settings
 
 
@@ -47,6 +51,37 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
         owner=owner,
     )
     return request, data
+
+
+def hook(body: FitCreate, settings: Settings) -> Hook | None:
+    """Who is to be told of the end of the fit.
+
+    Raises:
+        InvalidInputError: The address cannot be one. Where a name leads is seen when it is used.
+    """
+    if body.webhook is None:
+        return None
+    wrong = _what_is_wrong(body.webhook.url, private=settings.webhook_private)
+    if wrong is not None:
+        raise InvalidInputError([FieldError("/webhook/url", wrong)])
+    return Hook(url=body.webhook.url, secret=body.webhook.secret, asked_at=records.now())
+
+
+def _what_is_wrong(url: str, *, private: bool) -> str | None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "This is no address."
+    if parts.scheme not in ("http", "https") or not host or not re.fullmatch("[!-~]+", url):
+        return "Give an http or https address in ASCII."
+    if parts.username is not None or parts.fragment:
+        return "Leave user, password and fragment out; the signature proves who calls."
+    try:
+        public = is_public(host)
+    except ValueError:
+        public = host != "localhost"
+    return None if public or private else "Only public addresses are called on this service."
 
 
 def _check_limits(body: FitCreate, settings: Settings) -> None:

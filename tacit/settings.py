@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     max_json_values: int = Field(
         default=4_000_000, ge=1000, description="Most values in a body; arrays in base64 are not counted by element."
     )
+    webhook_private: bool = Field(
+        default=False, description="Webhooks may reach addresses that are not public: loopback, local networks."
+    )
+    max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_requests_per_minute: int = Field(
         default=60_000, ge=0, description="Requests of one API key, or of all who need none; 0 sets no limit."
     )

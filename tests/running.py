@@ -18,7 +18,7 @@ from tacit.settings import Settings
 Found = TypeVar("Found")
 
 
-def wait_for(look: Callable[[], Found | None], *, what: str, timeout_s: float = 60) -> Found:
+def wait_for(look: Callable[[], Found | None], *, what: str, timeout_s: float = 150) -> Found:
     """What `look` returns as soon as that is true; fails when it is not in time."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -116,7 +116,7 @@ class Up:
 
         return wait_for(look, what=f"fit {fit_id} to make progress")
 
-    def wait_ended(self, fit_id: str, *, timeout_s: float = 90) -> dict[str, Any]:
+    def wait_ended(self, fit_id: str, *, timeout_s: float = 150) -> dict[str, Any]:
         """The fit, as soon as it has ended."""
 
         def look() -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 It is started by the worker with one end of a socket pair, as `python -m worker.child FD`. The worker first sends the
 settings and is answered `{"ready": true, "device": ...}`; then each `{"job", "execution", "attempt"}` is answered by
-`{"job", "done"}` when RQ's bookkeeping for it is over. The child ends when the worker closes the line or dies.
+`{"job", "done"}` when RQ's bookkeeping for it is over. `{"stop": true}` has a running fit make a checkpoint and be
+done. The child ends when the worker closes the line or dies.
 """
 
 import os
@@ -84,24 +85,28 @@ def main(descriptor: int) -> None:
     patient = connections.patient(settings.redis_url)
     child = Child(settings, worker_name=hello["worker"], connection=patient, tools=tools)
     channel.send({"ready": True, "device": device})
-    _serve(channel, child.perform)
+    _serve(channel, child.perform, tools.stopping)
 
 
-def _serve(channel: Channel, perform: Callable[[Message], bool]) -> None:
+def _serve(channel: Channel, perform: Callable[[Message], bool], stopping: threading.Event) -> None:
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     # Reading has a thread of its own: that the worker is gone is noticed during a job, too.
-    threading.Thread(target=_read, args=(channel, inbox), daemon=True).start()
+    threading.Thread(target=_read, args=(channel, inbox, stopping), daemon=True).start()
     while True:
         message = inbox.get()
         channel.send({"job": message["job"], "done": perform(message)})
 
 
-def _read(channel: Channel, inbox: "queue.SimpleQueue[Message]") -> None:
+def _read(channel: Channel, inbox: "queue.SimpleQueue[Message]", stopping: threading.Event) -> None:
     while True:
         try:
-            inbox.put(channel.receive())
+            message = channel.receive()
         except EOFError:
             os._exit(0)
+        if message.get("stop"):
+            stopping.set()
+        else:
+            inbox.put(message)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ WORKER_LOST = "worker_lost"
 INTERRUPTED = "interrupted"
 STORE_UNAVAILABLE = "store_unavailable"
 
+STOPPED = "The worker was stopped."
+
 # First match wins: put the narrower class before the wider.
 _SAID_ON_PURPOSE: tuple[tuple[type[Exception], str], ...] = (
     (DivergedError, "diverged"),

@@ -75,6 +75,13 @@ class Announcer:
         self._info = self._info.model_copy(update={**known, "fit": fit})
         self._repeating.soon()
 
+    def is_heard(self) -> bool:
+        """Whether Redis answers now; waits two seconds for it at most."""
+        try:
+            return bool(self._connection.ping())
+        except redis.RedisError:
+            return False
+
     def stop(self) -> None:
         """Stop announcing, and withdraw what was announced."""
         self._repeating.stop()

@@ -1,9 +1,10 @@
 """The one job: fit a model. Runs in the worker's warm child, the only process that computes."""
 
 import logging
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -25,13 +26,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Tools:
-    """What a job works with: the store, the models, and a connection on which progress may get lost."""
+    """What a job works with: the store, the models, and a connection on which progress may get lost.
+
+    `stopping` is set when the worker is to stop: a running fit makes a checkpoint, and waits for another worker.
+    """
 
     store: FitStore
     registry: Registry
     progress: redis.Redis
     events: EventLog
     checkpoint_s: float
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+class InterruptedByStopError(Exception):
+    """The worker stops; the fit is to be gone on with."""
 
 
 class CancelledError(Exception):
@@ -59,7 +68,7 @@ class ProgressReport:
 
 
 def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
-    """Compute a fit and decide it: when this returns, the outcome is in the store.
+    """Compute a fit and decide it: when this returns, the outcome is in the store, or why the attempt was interrupted.
 
     Raises:
         UnavailableError: The store cannot be reached; the fit stays undecided and is tried again.
@@ -72,6 +81,9 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
         return
     try:
         tools.store.finish(fit_id, _outcome(tools, fit.request, attempt))
+    except InterruptedByStopError:
+        _log.info("fit %s waits for another worker", fit_id)
+        tools.store.end_attempt(fit_id, attempt, code=failures.INTERRUPTED, message=failures.STOPPED, counts=False)
     except UnavailableError as error:
         with suppress(TacitError):
             tools.store.end_attempt(fit_id, attempt, code=failures.STORE_UNAVAILABLE, message=str(error), counts=False)
@@ -83,7 +95,7 @@ def _outcome(tools: Tools, request: FitRequest, attempt: int) -> Outcome:
     report = ProgressReport(tools, request.id)
     try:
         return _compute(tools, request, attempt, report)
-    except UnavailableError:
+    except (UnavailableError, InterruptedByStopError):
         raise
     except CancelledError:
         _log.info("fit %s was cancelled", request.id)
@@ -114,7 +126,10 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
         on_progress=report,
         on_checkpoint=partial(_keep, tools.store, request.id, attempt),
         checkpoint_seconds=tools.checkpoint_s,
+        stop=tools.stopping.is_set,
     )
+    if session.done < session.total:
+        raise InterruptedByStopError
     result = inference.finalize(session, request.draws)
     files = {
         "posterior.safetensors": arrays.to_bytes(_numpy(result.posterior)),

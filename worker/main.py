@@ -10,13 +10,17 @@ import redis
 
 from tacit import logs
 from tacit.errors import UnavailableError
-from tacit.fits import connections, keys, open_store, workers
+from tacit.fits import FitStore, connections, keys, open_store, workers
 from tacit.fits.events import EventLog
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
 from worker.housekeeping import Announcer, Reconciler, Repeating, bury_dead, register
 from worker.transport import open_queue
 from worker.warm import WarmWorker
+from worker.webhooks import LOOK_S, Deliverer
+
+# Between two looks for idempotency keys that are too old.
+_EXPIRE_S = 3600.0
 
 
 def main(settings: Settings) -> int:
@@ -47,16 +51,26 @@ def _work(settings: Settings, redis_url: str, *, name: str, dead: set[str]) -> i
 
     reconciler = Reconciler(store, open_queue(quick, settings.device), device=settings.device)
     looking = Repeating(reconciler.run, every_s=settings.reconcile_s, name="reconciler")
+    deliverer = Deliverer(store, private=settings.webhook_private)
+    telling = Repeating(deliverer.run, every_s=LOOK_S, name="webhooks")
+    expiring = Repeating(lambda: _expire(store), every_s=_EXPIRE_S, name="expiry")
     announcer = Announcer(quick, _info(settings, name))
     worker = WarmWorker(settings, store=store, queue=queue, connection=patient, announcer=announcer, name=name)
     try:
-        looking.start()
+        for repeating in (looking, telling, expiring):
+            repeating.start()
         worker.work(logging_level=None)
     finally:
-        looking.stop()
+        deliverer.stop()
+        for repeating in (looking, telling, expiring):
+            repeating.stop()
         with suppress(redis.RedisError):
             announcer.stop()
     return 0 if worker.asked_to_stop else 1
+
+
+def _expire(store: FitStore) -> None:
+    store.idempotency.expire()
 
 
 def _info(settings: Settings, name: str) -> WorkerInfo:

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -146,7 +147,7 @@ class WarmWorker(Worker):
         self.clean_registries()
 
     def handle_warm_shutdown_request(self) -> None:
-        """A signal asks to stop: the running fit, if any, has a moment to finish."""
+        """A signal asks to stop: the running fit, if any, has a moment to finish, or to make a checkpoint."""
         super().handle_warm_shutdown_request()
         self._stop_by = time.monotonic() + self._settings.stop_grace_s
 
@@ -198,7 +199,12 @@ class WarmWorker(Worker):
         cancel_by: float | None = None
         next_heartbeat = time.monotonic() + _HEARTBEAT_S
         job.started_at = rq_now()
+        told_to_stop = False
         while True:
+            if self._stop_by is not None and not told_to_stop:
+                told_to_stop = True
+                with suppress(OSError):  # it is dead, as will show in a moment
+                    child.channel.send({"stop": True})
             try:
                 done = child.channel.receive(_LOOK_S)["done"]
                 return Ending.DONE if done else Ending.BROKEN
@@ -215,9 +221,14 @@ class WarmWorker(Worker):
             if self._stop_by is not None and moment > self._stop_by:
                 return Ending.INTERRUPTED
             if moment > next_heartbeat:
-                self.set_current_job_working_time((rq_now() - job.started_at).total_seconds())
-                self.maintain_heartbeats(job)
+                self._beat(job, (rq_now() - job.started_at).total_seconds())
                 next_heartbeat = moment + _HEARTBEAT_S
+
+    def _beat(self, job: Job, working_s: float) -> None:
+        """Tell RQ that the job is worked on; not while Redis is away: waiting would leave the child unwatched."""
+        if self._announcer.is_heard():
+            self.set_current_job_working_time(working_s)
+            self.maintain_heartbeats(job)
 
     def _begin(self, fit_id: str) -> Attempt | None:
         """Record a new attempt; None when there is nothing to do: unknown, ended, cancelled, taken, tried too often."""
@@ -236,15 +247,20 @@ class WarmWorker(Worker):
         if fit.cancel is not None:
             self._store.cancelled(fit_id)
             return None
-        if fit.spent_attempts >= self._settings.max_attempts:
+        spent = fit.spent_attempts(self._store.furthest_attempt(fit_id))
+        if spent >= self._settings.max_attempts:
             last = fit.ends[-1].message if fit.ends else None
-            self._decide(fit_id, Status.FAILED, failures.lost(fit.spent_attempts, last))
+            self._decide(fit_id, Status.FAILED, failures.lost(spent, last))
             return None
         return self._store.begin_attempt(fit, worker=self.name, device=self._device)
 
     def _conclude(self, ending: Ending, job: Job, queue: Queue, attempt: Attempt) -> None:
         """Record what has to be recorded about an attempt that the child did not bring to its end."""
         if ending is Ending.DONE:
+            fit = self._store.fit(job.id)
+            if fit.outcome is None:
+                # It was interrupted in good order: with a checkpoint, and the reason written down.
+                self._put_back(job, queue)
             return
         if ending is Ending.BROKEN and self._store.fit(job.id).outcome is not None:
             # Only RQ's bookkeeping broke, as it does when Redis was wiped under the job.
@@ -266,7 +282,7 @@ class WarmWorker(Worker):
             self._stopped_job_id = None
             self._cancel(job, queue, attempt)
         elif ending is Ending.INTERRUPTED:
-            self._note(job.id, attempt, failures.INTERRUPTED, "The worker was stopped.", counts=False)
+            self._note(job.id, attempt, failures.INTERRUPTED, failures.STOPPED, counts=False)
             self._put_back(job, queue)
         else:
             self._note(job.id, attempt, failures.WORKER_DIED, f"The computing process ended by {how}.")

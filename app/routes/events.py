@@ -1,4 +1,4 @@
-"""What happens to a fit, as Server-Sent Events or in pages."""
+"""What happens to a fit, as Server-Sent Events or in pages, and who is told of its end."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -10,11 +10,12 @@ from fastapi.responses import StreamingResponse
 
 from app.bodies import JsonRoute
 from app.errors import problems
-from app.schemas import EventHeaders, EventPage, EventQuery
+from app.schemas import EventHeaders, EventPage, EventQuery, WebhookList, WebhookState
 from app.service import Service, ServiceDep
 from tacit.errors import NotFoundError, StoreError, UnavailableError
 from tacit.fits import Fit, events
 from tacit.fits.events import Event
+from tacit.fits.webhooks import Delivery
 
 router = APIRouter(prefix="/v1/fits", tags=["fits"], route_class=JsonRoute)
 
@@ -60,6 +61,26 @@ async def get_events(
         _stream(service, fit_id, after),
         media_type=_SSE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.get(
+    "/{fit_id}/webhooks", response_model=WebhookList, responses=problems(NotFoundError, StoreError, UnavailableError)
+)
+async def get_webhooks(fit_id: str, service: ServiceDep) -> WebhookList:
+    """Who is told of the end of a fit, and whether they have heard."""
+    fit = await service.blocking(service.store.fit, fit_id)
+    found = await service.blocking(service.store.webhooks.deliveries, fit.request.id)
+    return WebhookList(items=[_webhook(delivery) for delivery in found])
+
+
+def _webhook(delivery: Delivery) -> WebhookState:
+    return WebhookState(
+        url=delivery.url,
+        state="delivered" if delivery.delivered else "failed" if delivery.ended else "pending",
+        tries=delivery.tries,
+        error=delivery.error,
+        at=delivery.at,
     )
 
 

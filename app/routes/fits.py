@@ -70,15 +70,16 @@ async def create_fit(
     """
     model = service.registry.get(body.model)
     fit, data = await service.blocking(submission.resolve, body, model, service.settings, caller.owner)
+    hook = submission.hook(body, service.settings)
     # Refused now, the client may try again; stored and then refused, it would run twice.
     await service.check_redis()
     asked = await request.body()
 
     def accept() -> Admission:
         if headers.idempotency_key is None:
-            return admit(service.store, service.quota, fit, data, fresh=headers.fresh)
+            return admit(service.store, service.quota, fit, data, fresh=headers.fresh, hook=hook)
         key = headers.idempotency_key
-        return admit_once(service.store, service.quota, fit, data, key=key, asked=asked, fresh=headers.fresh)
+        return admit_once(service.store, service.quota, fit, data, key=key, asked=asked, fresh=headers.fresh, hook=hook)
 
     admitted = await service.blocking(accept)
     return await _answer(service, admitted, response, wait_s=headers.wait_s)

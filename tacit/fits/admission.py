@@ -11,6 +11,7 @@ from tacit.fits.quota import Quota
 from tacit.fits.records import Fit, FitRequest, Status, now
 from tacit.fits.store import FitStore
 from tacit.fits.twins import TwinClaim, scope
+from tacit.fits.webhooks import Hook
 
 # A fit is stored milliseconds after it was claimed. One that is not there by then never will be, or was deleted.
 _STORED_WITHIN = timedelta(seconds=5)
@@ -32,7 +33,15 @@ class Admission(NamedTuple):
     cache: Cache
 
 
-def admit(store: FitStore, quota: Quota, request: FitRequest, data: bytes, *, fresh: bool = False) -> Admission:
+def admit(
+    store: FitStore,
+    quota: Quota,
+    request: FitRequest,
+    data: bytes,
+    *,
+    fresh: bool = False,
+    hook: Hook | None = None,
+) -> Admission:
     """Accept a request as a new fit, or find its twin: of requests for the same, exactly one becomes a fit.
 
     Args:
@@ -41,6 +50,7 @@ def admit(store: FitStore, quota: Quota, request: FitRequest, data: bytes, *, fr
         request: The resolved request; it becomes a fit under its own id, or none.
         data: Its encoded arrays.
         fresh: Make a new fit even if there is a twin. Later requests find this one.
+        hook: Who is to be told of the end of the fit, be it a new one or a twin.
 
     Raises:
         QuotaError: It would be a new fit, and there is no room for one.
@@ -49,16 +59,25 @@ def admit(store: FitStore, quota: Quota, request: FitRequest, data: bytes, *, fr
         latest = store.twins.latest(request)
         if latest.claim is not None and not fresh:
             twin = _when_stored(store, latest.claim)
-            if twin is not None and twin.status is Status.SUCCEEDED:
-                return Admission(twin, Cache.HIT)
-            if twin is not None and _will_do(twin, request):
-                return Admission(twin, Cache.COALESCED)
+            cache = _usefulness(twin, request)
+            if twin is not None and cache is not None:
+                if hook is not None:
+                    store.webhooks.add(twin.request.id, request.id, hook)
+                return Admission(twin, cache)
         if store.twins.claim(request, latest.number + 1):
-            return _accepted(store, quota, request, data)
+            return _accepted(store, quota, request, data, hook)
 
 
 def admit_once(
-    store: FitStore, quota: Quota, request: FitRequest, data: bytes, *, key: str, asked: bytes, fresh: bool = False
+    store: FitStore,
+    quota: Quota,
+    request: FitRequest,
+    data: bytes,
+    *,
+    key: str,
+    asked: bytes,
+    fresh: bool = False,
+    hook: Hook | None = None,
 ) -> Admission:
     """As `admit`, for a request that the client may send more than once: it counts once.
 
@@ -70,6 +89,7 @@ def admit_once(
         key: The client's idempotency key.
         asked: The request as it was sent, to tell it from others under the same key.
         fresh: Make a new fit even if there is a twin.
+        hook: Who is to be told of the end of the fit.
 
     Raises:
         KeyReusedError: The key stood for another request.
@@ -81,7 +101,7 @@ def admit_once(
     if isinstance(claim, Answer):
         return Admission(store.fit(claim.fit_id), Cache(claim.cache))
     try:
-        admitted = admit(store, quota, request, data, fresh=fresh)
+        admitted = admit(store, quota, request, data, fresh=fresh, hook=hook)
     except BaseException:
         keys.abandon(claim)
         raise
@@ -89,19 +109,27 @@ def admit_once(
     return admitted
 
 
-def _accepted(store: FitStore, quota: Quota, request: FitRequest, data: bytes) -> Admission:
+def _accepted(store: FitStore, quota: Quota, request: FitRequest, data: bytes, hook: Hook | None) -> Admission:
     try:
         with quota.room(request.owner):
+            if hook is not None:
+                store.webhooks.add(request.id, request.id, hook)
             store.accept(request, data)
     except BaseException:
         store.twins.release(request)
+        store.webhooks.forget(request.id)
         raise
     return Admission(Fit(request), Cache.MISS)
 
 
-def _will_do(twin: Fit, request: FitRequest) -> bool:
-    """Whether an unfinished fit will give what is asked for, on the device it is asked for."""
-    return twin.status in (Status.QUEUED, Status.RUNNING) and twin.request.device == request.device
+def _usefulness(twin: Fit | None, request: FitRequest) -> Cache | None:
+    """Whether a fit gives, or will give on the device it is asked for, what a request wants; None when not."""
+    if twin is None:
+        return None
+    if twin.status is Status.SUCCEEDED:
+        return Cache.HIT
+    underway = twin.status in (Status.QUEUED, Status.RUNNING)
+    return Cache.COALESCED if underway and twin.request.device == request.device else None
 
 
 def _when_stored(store: FitStore, claim: TwinClaim) -> Fit | None:

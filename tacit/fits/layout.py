@@ -57,5 +57,10 @@ def checkpoint_key(fit_id: str, attempt: int, step: int, data: bytes) -> str:
     return f"{checkpoints(fit_id)}{attempt:04d}-{step:012d}-{array_files.artefact(data).sha256}.safetensors"
 
 
+def checkpoint_attempt(key: str) -> int:
+    """The attempt that made a checkpoint; 0 when it is that of the fit that is done again."""
+    return int(key.rpartition("/")[2].partition("-")[0])
+
+
 def result_key(fit_id: str, attempt: int, name: str) -> str:
     return f"{folder(fit_id)}result/{attempt:04d}/{name}"

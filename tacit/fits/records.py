@@ -238,7 +238,11 @@ class Fit(NamedTuple):
         latest = self.attempts[-1] if self.attempts and self.outcome is None else None
         return latest if latest is not None and latest.number not in ended else None
 
-    @property
-    def spent_attempts(self) -> int:
-        """Attempts that were begun and not interrupted in good order: those a bound has to count."""
-        return len(self.attempts) - sum(not end.counts for end in self.ends)
+    def spent_attempts(self, furthest: int = 0) -> int:
+        """Attempts in a row that came to nothing: those a bound has to count.
+
+        Not among them are attempts that were interrupted in good order, and all up to `furthest`, the latest that got
+        further than those before it.
+        """
+        begun = sum(attempt.number > furthest for attempt in self.attempts)
+        return begun - sum(not end.counts for end in self.ends if end.number > furthest)

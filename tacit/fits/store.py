@@ -33,6 +33,7 @@ from tacit.fits.records import (
     now,
 )
 from tacit.fits.twins import Twins
+from tacit.fits.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class FitStore:
         self._blobs = blobs
         self._changed = changed
         self.twins = Twins(blobs)
+        self.webhooks = Webhooks(blobs)
         self.idempotency = IdempotencyKeys(blobs)
 
     def accept(self, request: FitRequest, data: bytes) -> None:
@@ -155,6 +157,11 @@ class FitStore:
         newest = self._newest_checkpoint(fit_id)
         return array_files.from_bytes(newest[1]) if newest is not None else None
 
+    def furthest_attempt(self, fit_id: str) -> int:
+        """The latest attempt that made a checkpoint; 0 when none did."""
+        found = self._blobs.list(layout.checkpoints(fit_id))
+        return layout.checkpoint_attempt(found[-1]) if found else 0
+
     def _newest_checkpoint(self, fit_id: str) -> tuple[str, bytes] | None:
         """Its key and content."""
         for key in reversed(self._blobs.list(layout.checkpoints(fit_id))):
@@ -242,6 +249,7 @@ class FitStore:
             self.twins.release(request)
         if request is not None and request.owner is not None:
             self._blobs.delete(layout.owned_key(request.owner, fit_id))
+        self.webhooks.forget(fit_id)
         self._blobs.delete(f"{layout.OPEN}{fit_id}")
         self._blobs.delete(layout.folder(fit_id))
         self._tell(fit_id)

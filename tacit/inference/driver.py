@@ -110,8 +110,12 @@ def run(
     on_progress: Callable[[Progress], None] | None = None,
     on_checkpoint: Callable[[dict[str, np.ndarray]], None] | None = None,
     checkpoint_seconds: float = 10.0,
+    stop: Callable[[], bool] | None = None,
 ) -> Session:
-    """Makes all steps that are left, in chunks of about CHUNK_SECONDS; arguments as of `fit`."""
+    """Makes all steps that are left, in chunks of about CHUNK_SECONDS; arguments as of `fit`.
+
+    When `stop`, asked after each chunk, says so, it makes a checkpoint and returns early: with `done` below `total`.
+    """
     num_steps, saved, first = FIRST_CHUNK, time.perf_counter(), session.done
     while session.done < session.total:
         start = time.perf_counter()
@@ -121,9 +125,12 @@ def run(
         if on_progress is not None:
             _, loss_gen, loss_disc, _ = session.history[-1]
             on_progress(Progress(done, session.total, loss_gen, loss_disc, speed, (session.total - done) / speed))
-        if on_checkpoint is not None and now - saved > checkpoint_seconds and done < session.total:
+        stopping = stop is not None and stop() and done < session.total
+        if on_checkpoint is not None and done < session.total and (stopping or now - saved > checkpoint_seconds):
             on_checkpoint(save(session))
             saved = time.perf_counter()
+        if stopping:
+            break
         # The first chunk's time holds the compilation and tells nothing.
         known = done - first > FIRST_CHUNK
         num_steps = max(1, min(4 * num_steps, round(CHUNK_SECONDS * speed))) if known else 4 * FIRST_CHUNK

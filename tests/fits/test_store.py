@@ -98,7 +98,18 @@ def test_interrupted_attempts_do_not_count(store: FitStore) -> None:
         store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
         store.end_attempt(request.id, number, code="x", message="x", counts=counts)
     store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
-    assert store.fit(request.id).spent_attempts == 2
+    assert store.fit(request.id).spent_attempts() == 2
+
+
+def test_attempts_that_got_further_do_not_count(store: FitStore) -> None:
+    request = accept(store)
+    for number in (1, 2, 3):
+        store.begin_attempt(store.fit(request.id), worker="w", device="cpu")
+        store.end_attempt(request.id, number, code="x", message="x", counts=True)
+    assert store.furthest_attempt(request.id) == 0
+    store.put_checkpoint(request.id, 2, 25, _state(25))
+    assert store.furthest_attempt(request.id) == 2
+    assert store.fit(request.id).spent_attempts(2) == 1
 
 
 def test_a_wish_to_cancel_shows_until_the_fit_is_decided(store: FitStore) -> None:

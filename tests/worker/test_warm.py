@@ -122,21 +122,40 @@ def test_a_fit_outlives_its_child_and_nothing_shows_in_its_draws(running: Runnin
     assert store.artefact(fit, POSTERIOR) == store.artefact(undisturbed, POSTERIOR)
 
 
-def test_attempts_are_bounded(running: Running) -> None:
-    fit_id = running.submit(steps=ENDLESS)
-    for attempt in (1, 2):
-        running.wait_running(fit_id, attempt=attempt)
-        running.queue.connection.delete(keys.progress(fit_id))
-        child = running.kill_child()
-        wait_for(lambda child=child: running.info.child_pid != child, what="another child")  # type: ignore[misc]
-    fit = running.wait_ended(fit_id)
-    assert fit.status is Status.FAILED
-    assert fit.outcome is not None
-    assert fit.outcome.error is not None
-    assert fit.outcome.error.code == "worker_lost"
-    assert "2 times" in fit.outcome.error.message
-    assert "SIGKILL" in fit.outcome.error.message
-    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+def test_attempts_that_get_nowhere_are_bounded(settings: Settings, store: FitStore, queue: Queue, log: Path) -> None:
+    with started("worker", env=environment(settings, max_attempts=2, checkpoint_s=1000), log=log):
+        running = Running(settings, store, queue, log)
+        fit_id = running.submit(steps=ENDLESS)
+        for attempt in (1, 2):
+            running.wait_running(fit_id, attempt=attempt)
+            running.queue.connection.delete(keys.progress(fit_id))
+            child = running.kill_child()
+            wait_for(lambda child=child: running.info.child_pid != child, what="another child")  # type: ignore[misc]
+        fit = running.wait_ended(fit_id)
+        assert fit.status is Status.FAILED
+        assert fit.outcome is not None
+        assert fit.outcome.error is not None
+        assert fit.outcome.error.code == "worker_lost"
+        assert "2 times" in fit.outcome.error.message
+        assert "SIGKILL" in fit.outcome.error.message
+        assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+
+
+def test_a_worker_that_is_told_to_stop_keeps_what_was_computed(
+    settings: Settings, store: FitStore, queue: Queue, log: Path
+) -> None:
+    env = environment(settings, checkpoint_s=1000, stop_grace_s=60)
+    with started("worker", env=env, log=log) as process:
+        running = Running(settings, store, queue, log)
+        fit_id = running.submit(steps=ENDLESS)
+        running.wait_running(fit_id)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    fit = store.fit(fit_id)
+    assert [(end.code, end.counts) for end in fit.ends] == [("interrupted", False)]
+    assert fit.outcome is None
+    assert waiting(queue) == {fit_id}
+    assert store.checkpoint(fit_id) is not None
 
 
 def test_a_child_that_dies_idle_costs_nothing(running: Running) -> None:
