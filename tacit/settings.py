@@ -66,7 +66,6 @@ class Settings(BaseSettings):
     webhook_private: bool = Field(
         default=False, description="Webhooks may reach addresses that are not public: loopback, local networks."
     )
-    max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="Largest request body.")
     max_requests_per_minute: int = Field(
         default=60_000, ge=0, description="Requests of one API key, or of all who need none; 0 sets no limit."
     )
