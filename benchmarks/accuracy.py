@@ -14,6 +14,7 @@ import numpy as np
 from numpyro.infer import MCMC, NUTS
 
 from benchmarks.network import network
+from benchmarks.simulators import simulators
 from model_registry import Model, load_registry
 from tacit.inference import Fit, InferenceOptions, Problem, fit
 from tacit.ppl import BernoulliLogits, Normal, plate
@@ -165,6 +166,7 @@ BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "g-and-k": g_and_k,
     "logistic": logistic,
     "network": network,
+    "simulators": simulators,
 }
 
 

@@ -27,9 +27,9 @@ def program(x: jax.Array, visit: jax.Array) -> None:
     tau = HalfNormal(1.0, name="tau")
     sigma = HalfNormal(1.0, name="sigma")
     with plate("N", num_people):
-        # One latent for each person, not centred: Normal(0, 1) whatever tau is.
-        person = Normal(0.0, 1.0, name="person")
-        log_rate = (x @ w + tau * person)[:, None] + trend * visit
+        # One latent for each person, centred: with several counts each, people say more of it than tau does.
+        person = Normal(0.0, tau, name="person")
+        log_rate = (x @ w + person)[:, None] + trend * visit
         Implicit(visits, log_rate, sigma, event_dim=1, name="y")
 
 
@@ -69,8 +69,8 @@ model = Model(
     title="Counts of many people at several visits",
     description=(
         "y[n, t] counts the events of person n up to visit t: Poisson with logarithm of the rate x[n] w + trend "
-        "visit[t] + tau person[n] + sigma noise. `person` is one Normal(0, 1) latent for each person; the noise is new "
-        "at each visit and stays inside the simulator. Priors: w ~ Normal(0, 2.5), trend ~ Normal(0, 1), tau and sigma "
+        "visit[t] + person[n] + sigma noise. `person` is a latent of each person, Normal(0, tau); the noise is new at "
+        "each visit and stays inside the simulator. Priors: w ~ Normal(0, 2.5), trend ~ Normal(0, 1), tau and sigma "
         "~ HalfNormal(1). Centre the covariates; put a column of ones among them to have an intercept."
     ),
     program=program,
