@@ -22,8 +22,8 @@ SUMMARY = "summary.json"
 DIAGNOSTICS = "diagnostics.json"
 LOSSES = "losses.safetensors"
 
-# Stored draws that are read together.
-_ROWS = 256
+# Numbers of stored draws that are read together.
+_BLOCK = 2**16
 
 
 class FitDraws:
@@ -124,11 +124,12 @@ def posterior_table(draws: FitDraws, query: PosteriorQuery, settings: Settings, 
     columns = draws.columns(names)
     check_size(columns, count, settings, "?draws")
     end = query.offset + count
+    step = max(1, _BLOCK // sum(column.size for column in columns))
     return Table(
         header={"fit": draws.request.id, "num_draws": count, "seed": draws.request.seed},
         columns=columns,
         rows=count,
-        parts=(draws.rows(names, start, min(end, start + _ROWS)) for start in range(query.offset, end, _ROWS)),
+        parts=(draws.rows(names, start, min(end, start + step)) for start in range(query.offset, end, step)),
         groups=draws.data_groups() if with_data else (),
         attributes=draws.attributes,
     )

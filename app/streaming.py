@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Iterator
 
 import anyio
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -10,8 +11,13 @@ from app.formats.negotiation import FORMATS, Format
 from app.formats.table import Table
 from app.service import Service
 
+# As nginx logs it; no client sees this.
+_NOBODY_THERE = 499
 
-async def draws_answer(service: Service, form: Format, name: str, make: Callable[[], Table]) -> Response:
+
+async def draws_answer(
+    request: Request, service: Service, form: Format, name: str, make: Callable[[], Table]
+) -> Response:
     """A table as a response in the form asked for.
 
     What is wrong with the request, and most of what can go wrong after it, shows before the first byte: until then it
@@ -23,10 +29,13 @@ async def draws_answer(service: Service, form: Format, name: str, make: Callable
     """
     pieces = await service.computed(lambda: form.write(make(), service.settings.data_dir))
     try:
-        first = await _next(service, pieces)
+        first = await _first(request, service, pieces)
     except BaseException:
-        await service.computed(_close, pieces)
+        await _close(service, pieces)
         raise
+    if not first:
+        await _close(service, pieces)
+        return Response(status_code=_NOBODY_THERE)
     headers = {"Vary": "Accept"}
     if form is not next(iter(FORMATS.values())):
         headers["Content-Disposition"] = f'attachment; filename="{name}.{form.suffix}"'
@@ -55,8 +64,18 @@ async def _rest(service: Service, first: bytes, pieces: Iterator[bytes]) -> Asyn
             yield piece
             piece = await _next(service, pieces)
     finally:
-        with anyio.CancelScope(shield=True):
-            await service.computed(_close, pieces)
+        await _close(service, pieces)
+
+
+async def _first(request: Request, service: Service, pieces: Iterator[bytes]) -> bytes:
+    """The first piece that is not empty; empty when the client is gone.
+
+    What is made completely before it is sent may take minutes: not for nobody.
+    """
+    piece = b""
+    while piece == b"" and not await request.is_disconnected():
+        piece = await service.computed(next, pieces)
+    return piece
 
 
 async def _next(service: Service, pieces: Iterator[bytes]) -> bytes:
@@ -67,5 +86,7 @@ async def _next(service: Service, pieces: Iterator[bytes]) -> bytes:
     return piece or b""
 
 
-def _close(pieces: Iterator[bytes]) -> None:
-    pieces.close()  # type: ignore[attr-defined]
+async def _close(service: Service, pieces: Iterator[bytes]) -> None:
+    """End the source: its temporary files go, whatever else happens."""
+    with anyio.CancelScope(shield=True):
+        await service.computed(pieces.close)  # type: ignore[attr-defined]

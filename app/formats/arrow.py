@@ -21,7 +21,7 @@ def write(table: Table, folder: Path) -> Iterator[bytes]:
     metadata = {name: json.dumps(value) for name, value in table.header.items()}
     schema = pa.schema([pa.field(column.label, _type(column)) for column in table.columns], metadata=metadata)
     with pa.ipc.new_stream(sink, schema) as writer:
-        for part in table.parts:
+        for part in table.merged():
             if part:
                 arrays = [_array(part[column.label], column) for column in table.columns]
                 writer.write_batch(pa.record_batch(arrays, schema=schema))

@@ -29,7 +29,7 @@ def write(table: Table, folder: Path) -> Iterator[bytes]:
             for name, columns in groupby(sorted(table.columns, key=attrgetter("group")), key=attrgetter("group")):
                 variables |= _begin_group(tree.create_group(name), list(columns), table)
             start = 0
-            for part in table.parts:
+            for part in table.merged():
                 for label, rows in part.items():
                     index = slice(start, start + len(rows))
                     variables[label][(0, index) if table.row_axis == "draw" else index] = rows
@@ -72,4 +72,8 @@ def _coordinates(group: Any, sizes: Mapping[str, int], known: Mapping[str, Array
     """Every axis with numbers along it, 0, 1, ... unless others are known."""
     group.dimensions = dict(sizes)
     for name, size in sizes.items():
-        group.create_variable(name, (name,), data=known.get(name, np.arange(size)))
+        values = known.get(name)
+        variable = group.create_variable(name, (name,), np.dtype(np.int64) if values is None else values.dtype)
+        for start in range(0, size, _BLOCK):
+            stop = min(size, start + _BLOCK)
+            variable[start:stop] = np.arange(start, stop) if values is None else values[start:stop]

@@ -22,8 +22,8 @@ Part = Mapping[str, Array]
 VARS = "vars"
 # Numbers that are handled together. Few enough that no other thread waits long for Python's lock.
 PIECE = 2**15
-_IN_MEMORY = 2**23  # bytes of a column that are kept in memory, before they go to the disk
-_QUANTILE_BLOCK = 2**22  # numbers
+_IN_MEMORY = 2**20  # bytes of a column that are kept in memory, before they go to the disk
+_QUANTILE_BLOCK = 2**20  # numbers
 
 
 class Column(NamedTuple):
@@ -89,9 +89,23 @@ class Table:
     row_values: Sequence[float] | None = None
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
 
+    def merged(self) -> Iterator[Part]:
+        """The parts, small ones made into larger ones: writing each costs something, however small it is."""
+        kept: list[Part] = []
+        for part in self.parts:
+            if part:
+                kept.append(part)
+            if sum(rows.size for each in kept for rows in each.values()) >= PIECE:
+                yield _concatenated(kept)
+                kept = []
+            else:
+                yield {}
+        if kept:
+            yield _concatenated(kept)
+
 
 def quantiles(table: Table, probabilities: Sequence[float], folder: Path) -> Table:
-    """The quantiles of every column instead of its rows. Exact: the rows wait on the disk, not in memory."""
+    """The quantiles of every column instead of its rows. Exact: all rows of one number at least are in memory."""
 
     def parts() -> Iterator[Part]:
         found = {}
@@ -142,7 +156,7 @@ def by_column(table: Table, folder: Path) -> Iterator[tuple[Column, Iterator[Arr
         waiting = {column.label: stack.enter_context(spooled(folder)) for column in others}
 
         def live() -> Iterator[Array]:
-            for part in table.parts:
+            for part in table.merged():
                 for column in others if part else ():
                     _keep(waiting[column.label], part[column.label])
                 yield from pieces(part[first.label]) if part else [np.empty((0, *first.shape), first.dtype)]
@@ -150,6 +164,10 @@ def by_column(table: Table, folder: Path) -> Iterator[tuple[Column, Iterator[Arr
         yield first, live()
         for column in others:
             yield column, _read(waiting[column.label], column)
+
+
+def _concatenated(parts: Sequence[Part]) -> Part:
+    return {label: np.concatenate([part[label] for part in parts]) for label in parts[0]}
 
 
 def pieces(rows: Array) -> Iterator[Array]:

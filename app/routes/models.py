@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from app import validation
@@ -54,11 +54,13 @@ async def validate(reference: str, body: DataCheck, service: ServiceDep) -> dict
     },
     openapi_extra=READS,
 )
-async def predict_from_prior(reference: str, body: PredictiveCreate, service: ServiceDep, form: FormatDep) -> Response:
+async def predict_from_prior(
+    request: Request, reference: str, body: PredictiveCreate, service: ServiceDep, form: FormatDep
+) -> Response:
     """What the model predicts before it has seen data."""
     model = service.registry.get(reference)
 
     def make() -> Table:
         return prior_predictive_table(model, body, service.settings, complete=form.grouped)
 
-    return await draws_answer(service, form, f"{model.name}-prior-predictive", make)
+    return await draws_answer(request, service, form, f"{model.name}-prior-predictive", make)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from app import draws
@@ -65,7 +65,7 @@ async def get_losses(fit_id: str, service: ServiceDep) -> dict[str, Any]:
     responses={200: forms(Draws), **problems(*_QUERYING, NotAcceptableError, ModelChangedError)},
 )
 async def get_posterior(
-    fit_id: str, query: Annotated[PosteriorQuery, Query()], service: ServiceDep, form: FormatDep
+    request: Request, fit_id: str, query: Annotated[PosteriorQuery, Query()], service: ServiceDep, form: FormatDep
 ) -> Response:
     """The stored variational samples."""
     fit = await service.finished(fit_id)
@@ -76,7 +76,7 @@ async def get_posterior(
         stored = draws.FitDraws(service.store, fit, model)
         return draws.posterior_table(stored, query, service.settings, with_data=form.grouped)
 
-    return await draws_answer(service, form, f"{fit_id}-posterior", make)
+    return await draws_answer(request, service, form, f"{fit_id}-posterior", make)
 
 
 @router.get(
@@ -85,12 +85,12 @@ async def get_posterior(
     responses={200: forms(Draws), **problems(*_QUERYING, NotAcceptableError, ModelChangedError)},
 )
 async def get_posterior_predictive(
-    fit_id: str, query: Annotated[PredictiveQuery, Query()], service: ServiceDep, form: FormatDep
+    request: Request, fit_id: str, query: Annotated[PredictiveQuery, Query()], service: ServiceDep, form: FormatDep
 ) -> Response:
     """Draws of what the model predicts: its program, replayed at the fit's own covariates with the stored samples."""
     body = PosteriorPredictiveCreate(vars=draws.split(query.vars), draws=query.draws, seed=query.seed)
     try:
-        return await _predictive(fit_id, body, service, form)
+        return await _predictive(request, fit_id, body, service, form)
     except InvalidInputError as error:
         in_query = [each._replace(pointer="?" + each.pointer.removeprefix("/")) for each in error.errors]
         raise InvalidInputError(in_query) from error
@@ -105,15 +105,19 @@ async def get_posterior_predictive(
     },
     openapi_extra=READS,
 )
-async def predict(fit_id: str, body: PosteriorPredictiveCreate, service: ServiceDep, form: FormatDep) -> Response:
+async def predict(
+    request: Request, fit_id: str, body: PosteriorPredictiveCreate, service: ServiceDep, form: FormatDep
+) -> Response:
     """What the model predicts: at other covariates, with variables set, with the log likelihood of the data.
 
     With `inputs`, all data points are new: variables of single points are drawn from the program given the global ones.
     """
-    return await _predictive(fit_id, body, service, form)
+    return await _predictive(request, fit_id, body, service, form)
 
 
-async def _predictive(fit_id: str, body: PosteriorPredictiveCreate, service: Service, form: Format) -> Response:
+async def _predictive(
+    request: Request, fit_id: str, body: PosteriorPredictiveCreate, service: Service, form: Format
+) -> Response:
     fit = await service.finished(fit_id)
     model = draws.fitted_model(service.registry, fit)
 
@@ -121,4 +125,4 @@ async def _predictive(fit_id: str, body: PosteriorPredictiveCreate, service: Ser
         stored = draws.FitDraws(service.store, fit, model)
         return posterior_predictive_table(stored, model, body, service.settings, complete=form.grouped)
 
-    return await draws_answer(service, form, f"{fit_id}-posterior-predictive", make)
+    return await draws_answer(request, service, form, f"{fit_id}-posterior-predictive", make)

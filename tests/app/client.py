@@ -1,7 +1,7 @@
 """Calls an app in this process, without a network, through all of its layers."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -15,9 +15,14 @@ from fastapi import FastAPI
 class Client:
     """A client for tests that are not asynchronous; the app runs in an event loop of another thread."""
 
-    def __init__(self, portal: BlockingPortal, client: httpx.AsyncClient) -> None:
+    def __init__(self, portal: BlockingPortal, client: httpx.AsyncClient, app: FastAPI) -> None:
         self._portal = portal
         self._client = client
+        self.app = app
+
+    def call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """What a function gives that runs in the event loop of the app."""
+        return self._portal.call(function, *args)
 
     def request(self, method: str, path: str, **given: Any) -> httpx.Response:
         return self._portal.call(partial(self._client.request, method, path, **given))
@@ -53,4 +58,4 @@ def open_client(app: FastAPI) -> Iterator[Client]:
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tacit")
         ) as client,
     ):
-        yield Client(portal, client)
+        yield Client(portal, client, app)
