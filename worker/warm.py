@@ -257,8 +257,7 @@ class WarmWorker(Worker):
     def _conclude(self, ending: Ending, job: Job, queue: Queue, attempt: Attempt) -> None:
         """Record what has to be recorded about an attempt that the child did not bring to its end."""
         if ending is Ending.DONE:
-            fit = self._store.fit(job.id)
-            if fit.outcome is None:
+            if self._store.is_underway(job.id):
                 # It was interrupted in good order: with a checkpoint, and the reason written down.
                 self._put_back(job, queue)
             return

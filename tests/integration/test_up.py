@@ -45,6 +45,19 @@ def test_ctrl_c_stops_everything(settings: Settings, log: Path) -> None:
         assert not [pid for pid in processes if alive(pid)]
 
 
+def test_streams_end_well_when_the_service_stops(settings: Settings, log: Path) -> None:
+    with up(settings, log=log) as service:
+        fit_id = service.post(MIDDLE)["id"]
+        path, headers = f"/v1/fits/{fit_id}/events", {"accept": "text/event-stream"}
+        with service.new_client() as client, client.stream("GET", path, headers=headers) as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "retry: 1000"
+            kill(service.process.pid, signal.SIGINT)
+            # A stream that is cut off instead would raise here.
+            assert [line for line in lines if line.startswith("event:")]
+        assert service.process.wait(timeout=20) == 0
+
+
 def test_sigterm_stops_everything_and_a_running_fit_goes_on_later(
     settings: Settings, store: FitStore, log: Path
 ) -> None:
