@@ -35,6 +35,7 @@ format: $(STAMP) ## Rewrite the code in the house format.
 bench: $(STAMP) ## Measure speed; prints ratios taken side by side.
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.language
+	$(BIN)/python -m benchmarks.streaming
 
 accuracy: $(STAMP) ## Slow statistical checks; ONLY=block runs one block.
 	$(BIN)/python -m benchmarks.accuracy $(if $(ONLY),--only $(ONLY))

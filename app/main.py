@@ -1,5 +1,6 @@
 """Builds the API, and serves it: `tacit api`."""
 
+import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -83,6 +84,9 @@ def serve(settings: Settings, *, descriptor: int | None = None) -> None:
     logs.configure(settings.log_level, process="api")
     binding.check(settings)
     app = create_app(settings)
+    # What is loaded now stays: the collector need not look at it again and again, with every request waiting for it.
+    gc.collect()
+    gc.freeze()
     config = uvicorn.Config(
         app,
         host=settings.host,
