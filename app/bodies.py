@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from app.errors import EncodingError, MediaTypeError, NotJsonError, TooLargeError
 from app.inflating import ENCODINGS, inflated
+from tacit import logs
 from tacit.fits import Scope
 
 READS = {"x-scope": Scope.READ.value}
@@ -91,6 +92,7 @@ class JsonRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
+            logs.fit_id.set(request.path_params.get("fit_id"))
             request.state.caller = await request.app.state.gate.admit(request, self.needs)
             if self.body_field is None:
                 return await handler(request)

@@ -11,9 +11,10 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app import errors
+from app import documentation, errors
 from app.bodies import JsonRoute
 from app.gate import Gate
+from app.metrics import HttpMetrics
 from app.middleware import RequestMiddleware
 from app.routes import events as event_routes
 from app.routes import fits, models, results, system
@@ -34,7 +35,7 @@ from tacit.settings import Settings
 
 _GRACE_S = 5
 _SCHEME = "key"
-_ROUTERS = (models.router, fits.router, event_routes.router, results.router, system.router)
+_ROUTERS = (models.router, fits.router, event_routes.router, results.router, system.router, system.guarded)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -69,7 +70,9 @@ def create_app(settings: Settings) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     errors.install(app)
-    app.add_middleware(RequestMiddleware)
+    app.state.metrics = HttpMetrics()
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
+    documentation.install(app)
     _describe(app)
     return app
 
@@ -81,7 +84,7 @@ def serve(settings: Settings, *, descriptor: int | None = None) -> None:
         settings: The service's settings.
         descriptor: A listening socket to serve on, instead of the host and port of the settings.
     """
-    logs.configure(settings.log_level, process="api")
+    logs.configure(settings.log_level, process="api", form=settings.log_format)
     binding.check(settings)
     app = create_app(settings)
     # What is loaded now stays: the collector need not look at it again and again, with every request waiting for it.

@@ -9,18 +9,22 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import unexpected
+from app.metrics import HttpMetrics
+from tacit import logs
 
 _log = logging.getLogger("app.access")
 
-_ASKED_ALL_THE_TIME = ("/livez", "/readyz")
+_ASKED_ALL_THE_TIME = ("/livez", "/readyz", "/metrics")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestMiddleware:
     """Names each request (by the client's `X-Request-Id` if it has a sane one), logs it, and answers defects by 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,13 +34,17 @@ class RequestMiddleware:
         given = request.headers.get("x-request-id", "")
         name = given if _GIVEN_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
         scope["tacit.request_id"] = name
+        logs.request_id.set(name)
+        logs.fit_id.set(None)
         began = time.perf_counter()
         status = 0
+        cache: str | None = None
 
         async def named(message: Message) -> None:
-            nonlocal status
+            nonlocal status, cache
             if message["type"] == "http.response.start":
                 status = message["status"]
+                cache = dict(message.get("headers", ())).get(b"fit-cache", b"").decode() or None
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", name.encode())]
             await send(message)
 
@@ -47,7 +55,14 @@ class RequestMiddleware:
                 raise  # the answer is on its way: the server can only cut the connection
             await unexpected(request, error)(scope, receive, named)
         finally:
-            elapsed_ms = 1000 * (time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            route = getattr(scope.get("route"), "path_format", "")
+            self._metrics.observe(method=_method(request), route=route, status=status, seconds=seconds, cache=cache)
             path = request.url.path
             level = logging.DEBUG if path in _ASKED_ALL_THE_TIME else logging.INFO
-            _log.log(level, "%s %s %d %.1f ms %s", request.method, path, status, elapsed_ms, name)
+            _log.log(level, "%s %s %d %.1f ms %s", request.method, path, status, 1000 * seconds, name)
+
+
+def _method(request: Request) -> str:
+    """The method, if it is one of the usual: a label that anybody could choose would grow without bound."""
+    return request.method if request.method in _METHODS else "other"

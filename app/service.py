@@ -14,6 +14,7 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
+from app.metrics import WorkerMetrics
 from app.signals import Signals
 from model_registry import Registry
 from tacit.errors import NoResultError, NotFinishedError, UnavailableError
@@ -25,6 +26,7 @@ from tacit.fits import (
     Status,
     connections,
     keys,
+    metrics,
     priorities,
     progress,
     workers,
@@ -107,6 +109,16 @@ class Service:
             return workers.decode(await self.redis.mget([keys.worker(name) for name in names])) if names else []
         except redis.RedisError as error:
             raise UnavailableError("The workers cannot be asked: Redis does not answer.") from error
+
+    async def worker_metrics(self) -> WorkerMetrics:
+        """What the workers have measured, and what waits for them."""
+        living = await self.live_workers()
+        try:
+            values = await self.redis.hgetall(keys.METRICS)
+            queued = await self.redis.llen(keys.queue_list(self.settings.device))
+        except redis.RedisError as error:
+            raise UnavailableError("The figures of the workers cannot be had: Redis does not answer.") from error
+        return WorkerMetrics(metrics.decode(values), queued=queued, living=living)
 
     async def underway(self, requests: Sequence[FitRequest]) -> list[Underway]:
         """How far unfinished fits are; nothing is known when Redis is away."""

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
     device: Device = Field(default="cpu", description="Device class that fits are queued for and run on.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people, or JSON objects with the ids of request and fit."
+    )
 
     jax_cache_dir: Path | None = Field(
         default=None, description="Folder of compiled programs; `jax-cache` in the data folder when unset."

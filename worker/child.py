@@ -68,7 +68,7 @@ def main(descriptor: int) -> None:
     channel = Channel(socket.socket(fileno=descriptor))
     hello = channel.receive()
     settings = Settings(**hello["settings"])
-    logs.configure(settings.log_level, process="worker-child")
+    logs.configure(settings.log_level, process="worker-child", form=settings.log_format)
     # The store remembers what became of a fit; of RQ's lines about it, one is enough.
     SimpleWorker.log_result_lifespan = False
     device = compilation.configure(device=settings.device, cache=settings.compiled_programs)

@@ -14,12 +14,25 @@ import redis
 
 from model_registry import Registry
 from model_registry.resolution import Dataset
-from tacit import inference
+from tacit import inference, logs
 from tacit.errors import InferenceError, ModelChangedError, TacitError, UnavailableError
-from tacit.fits import Artefact, FitRequest, FitStore, Outcome, ProgressRecord, Status, arrays, progress, records
+from tacit.fits import (
+    Artefact,
+    Fit,
+    FitRequest,
+    FitStore,
+    Outcome,
+    ProgressRecord,
+    Status,
+    arrays,
+    metrics,
+    progress,
+    records,
+)
 from tacit.fits.events import EventLog
 from tacit.fits.summary import summarize
 from worker import failures
+from worker.metering import Meter
 
 _log = logging.getLogger(__name__)
 
@@ -73,14 +86,19 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
     Raises:
         UnavailableError: The store cannot be reached; the fit stays undecided and is tried again.
     """
+    logs.fit_id.set(fit_id)
     fit = tools.store.fit(fit_id)
     if fit.outcome is not None:
         return
     if fit.cancel is not None:
         tools.store.cancelled(fit_id, attempt=attempt)
         return
+    meter = Meter()
     try:
-        tools.store.finish(fit_id, _outcome(tools, fit.request, attempt))
+        with meter.running():
+            outcome = _outcome(tools, fit.request, attempt, meter)
+        tools.store.finish(fit_id, outcome)
+        _publish(tools, fit, outcome, meter)
     except InterruptedByStopError:
         _log.info("fit %s waits for another worker", fit_id)
         tools.store.end_attempt(fit_id, attempt, code=failures.INTERRUPTED, message=failures.STOPPED, counts=False)
@@ -90,11 +108,11 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
         raise
 
 
-def _outcome(tools: Tools, request: FitRequest, attempt: int) -> Outcome:
+def _outcome(tools: Tools, request: FitRequest, attempt: int, meter: Meter) -> Outcome:
     """How the fit ends: with results, or with the reason why there are none."""
     report = ProgressReport(tools, request.id)
     try:
-        return _compute(tools, request, attempt, report)
+        return _compute(tools, request, attempt, report, meter)
     except (UnavailableError, InterruptedByStopError):
         raise
     except CancelledError:
@@ -111,36 +129,31 @@ def _outcome(tools: Tools, request: FitRequest, attempt: int) -> Outcome:
         )
 
 
-def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressReport) -> Outcome:
+def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressReport, meter: Meter) -> Outcome:
     """Run the fit and write its files; the outcome that names them is for the caller to write."""
     model = tools.registry.get(f"{request.model}@{request.version}")
     if model.code_hash != request.code_hash:
         raise ModelChangedError(
             f"Model {request.model} has changed since the fit was accepted; post the fit again to use the new code."
         )
-    dataset = Dataset(arrays=tools.store.data(request), dims=dict(request.dims))
-    session = _begin(tools, request, model.problem(dataset))
+    with meter.phase("prepare"):
+        dataset = Dataset(arrays=tools.store.data(request), dims=dict(request.dims))
+        session = _begin(tools, request, model.problem(dataset))
     first_step = session.done
-    session = inference.run(
-        session,
-        on_progress=report,
-        on_checkpoint=partial(_keep, tools.store, request.id, attempt),
-        checkpoint_seconds=tools.checkpoint_s,
-        stop=tools.stopping.is_set,
-    )
+    with meter.phase("steps"):
+        session = inference.run(
+            session,
+            on_progress=report,
+            on_checkpoint=partial(_keep, tools.store, request.id, attempt),
+            checkpoint_seconds=tools.checkpoint_s,
+            stop=tools.stopping.is_set,
+        )
     if session.done < session.total:
         raise InterruptedByStopError
-    result = inference.finalize(session, request.draws)
-    files = {
-        "posterior.safetensors": arrays.to_bytes(_numpy(result.posterior)),
-        "variational.safetensors": arrays.to_bytes(_numpy(result.variational)),
-        "losses.safetensors": arrays.to_bytes(_numpy(result.losses)),
-        "summary.json": records.to_json_bytes(summarize(_numpy(result.posterior))),
-        "diagnostics.json": records.to_json_bytes(result.diagnostics),
-    }
-    written: dict[str, Artefact] = {
-        name: tools.store.put_artefact(request.id, attempt, name, data) for name, data in files.items()
-    }
+    with meter.phase("draws"):
+        result = inference.finalize(session, request.draws)
+    with meter.phase("store"):
+        written = _write(tools.store, request, attempt, result)
     return Outcome(
         status=Status.SUCCEEDED,
         finished_at=records.now(),
@@ -150,6 +163,32 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
         progress=report.last,
         artefacts=written,
     )
+
+
+def _write(store: FitStore, request: FitRequest, attempt: int, result: inference.Fit) -> dict[str, Artefact]:
+    """Write the files of a result."""
+    files = {
+        "posterior.safetensors": arrays.to_bytes(_numpy(result.posterior)),
+        "variational.safetensors": arrays.to_bytes(_numpy(result.variational)),
+        "losses.safetensors": arrays.to_bytes(_numpy(result.losses)),
+        "summary.json": records.to_json_bytes(summarize(_numpy(result.posterior))),
+        "diagnostics.json": records.to_json_bytes(result.diagnostics),
+    }
+    return {name: store.put_artefact(request.id, attempt, name, data) for name, data in files.items()}
+
+
+def _publish(tools: Tools, fit: Fit, outcome: Outcome, meter: Meter) -> None:
+    """Tell those who watch the service what the attempt took. A fit does not wait for Redis."""
+    first = fit.attempts[0] if len(fit.attempts) == 1 else None
+    figures = metrics.AttemptFigures(
+        wait_s=(first.started_at - fit.request.created_at).total_seconds() if first else None,
+        phases=meter.seconds,
+        status=outcome.status,
+        compiled=meter.compiled,
+        cache_hits=meter.cache_hits,
+    )
+    with suppress(redis.RedisError):
+        metrics.publish(tools.progress, figures)
 
 
 def _begin(tools: Tools, request: FitRequest, problem: inference.Problem) -> inference.Session:

@@ -25,7 +25,7 @@ _EXPIRE_S = 3600.0
 
 def main(settings: Settings) -> int:
     """Work until a signal says stop; the exit status."""
-    logs.configure(settings.log_level, process="worker")
+    logs.configure(settings.log_level, process="worker", form=settings.log_format)
     # RQ sets a level of its own when it is imported.
     for name in ("rq.worker", "rq.job"):
         logging.getLogger(name).setLevel(logging.NOTSET)

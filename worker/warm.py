@@ -26,7 +26,7 @@ from rq.job import Job
 from rq.utils import now as rq_now
 from rq.worker import WorkerStatus
 
-from tacit import processes
+from tacit import logs, processes
 from tacit.errors import NotFoundError, StoreError, TacitError
 from tacit.fits import Attempt, FitStore, Outcome, Status, records
 from tacit.settings import Settings
@@ -157,6 +157,7 @@ class WarmWorker(Worker):
         Raises:
             ChildProcessError: No computing process can be had; this ends the worker, and its successor finds the job.
         """
+        logs.fit_id.set(job.id)
         self._ready_child()
         self.prepare_execution(job)
         try:
@@ -173,6 +174,7 @@ class WarmWorker(Worker):
         finally:
             self._horse_pid = 0
             self._announcer.update(fit=None)
+            logs.fit_id.set(None)
         self.set_state(WorkerStatus.IDLE)
         if not self.asked_to_stop:
             self._ready_child()

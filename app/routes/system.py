@@ -4,8 +4,12 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from app import metrics
+from app.bodies import JsonRoute
 from app.errors import TABLE, answer, problems
 from app.schemas import Alive, BrokenModel, Ready, Version, WorkerState
 from app.service import Service, ServiceDep
@@ -13,6 +17,7 @@ from tacit.errors import FieldError, UnavailableError
 from tacit.fits import keys
 
 router = APIRouter(tags=["system"])
+guarded = APIRouter(tags=["system"], route_class=JsonRoute)
 
 
 @router.get("/livez", response_model=Alive, responses=problems())
@@ -43,6 +48,20 @@ async def get_readyz(request: Request, service: ServiceDep) -> Any:
             BrokenModel(path=str(problem.path), detail=problem.detail) for problem in service.registry.problems
         ],
     )
+
+
+@guarded.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={
+        200: {"description": "Prometheus's text format.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problems(UnavailableError),
+    },
+)
+async def get_metrics(request: Request, service: ServiceDep) -> Response:
+    """What is measured: requests by this process, fits by all workers."""
+    own: metrics.HttpMetrics = request.app.state.metrics
+    return Response(metrics.render(own, await service.worker_metrics()), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/version", response_model=Version, responses=problems())

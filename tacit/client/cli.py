@@ -35,7 +35,7 @@ def up(host: str | None, port: int | None, insecure: bool | None, data_dir: Path
     from tacit import logs, supervisor
 
     settings = read_settings(host=host, port=port, data_dir=data_dir, insecure=insecure)
-    logs.configure(settings.log_level, process="up")
+    logs.configure(settings.log_level, process="up", form=settings.log_format)
 
     def announce(address: str) -> None:
         click.echo(f"Tacit is ready at {address} (data in {settings.data_dir.absolute()}; Ctrl-C stops it)")

@@ -19,6 +19,9 @@ SIGNALS = "tacit:signals"
 WORKER_TTL_S = 10
 WORKER_ANNOUNCE_S = 3.0
 
+# Hash with the figures that workers leave for whoever scrapes an API process.
+METRICS = "tacit:metrics"
+
 # Set of the names of announced workers; each has a key of its own that expires.
 WORKERS = "tacit:workers"
 

@@ -10,7 +10,7 @@ import redis
 
 from model_registry import load_registry
 from tacit import inference
-from tacit.fits import FitRequest, FitStore, Outcome, Status, arrays
+from tacit.fits import FitRequest, FitStore, Outcome, Status, arrays, keys, metrics
 from tacit.fits.events import EventLog
 from tacit.settings import Settings
 from tests.worker.requests import submit_example
@@ -121,3 +121,16 @@ def test_a_checkpoint_that_cannot_be_kept_is_not_fatal(
     Path(settings.data_dir, "store", "fits", request.id, "checkpoint").symlink_to("nowhere")
     assert _run(tools, request).status is Status.SUCCEEDED
     assert "goes on without a checkpoint" in caplog.text
+
+
+def test_a_fit_leaves_its_figures(tools: Tools) -> None:
+    request = submit_example(tools.store, steps=STEPS)
+    tools.store.begin_attempt(tools.store.fit(request.id), worker="w", device="cpu")
+    run_fit(tools, request.id, attempt=1)
+    figures = metrics.decode(tools.progress.hgetall(keys.METRICS))
+    assert figures.counts[metrics.FITS, "succeeded"] == 1
+    assert figures.counts[metrics.COMPILED, ""] + figures.counts[metrics.CACHE_HITS, ""] > 0
+    for phase in ("prepare", "steps", "draws", "store", "compile"):
+        assert sum(figures.histograms[metrics.PHASE, phase].counts) == 1
+        assert figures.histograms[metrics.PHASE, phase].total_s > 0
+    assert figures.histograms[metrics.WAIT, ""].total_s > 0
