@@ -124,6 +124,7 @@ def test_a_checkpoint_that_cannot_be_kept_is_not_fatal(
 
 
 def test_a_fit_leaves_its_figures(tools: Tools) -> None:
+    jax.clear_caches()  # what earlier tests compiled in this process would not be compiled again
     request = submit_example(tools.store, steps=STEPS)
     tools.store.begin_attempt(tools.store.fit(request.id), worker="w", device="cpu")
     run_fit(tools, request.id, attempt=1)
