@@ -78,6 +78,7 @@ def demo() -> None:
 
 
 main.add_command(operating.keys)
+main.add_command(operating.gc)
 
 
 def _connected(settings: Settings) -> Settings:

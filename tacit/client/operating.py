@@ -1,11 +1,14 @@
-"""Commands for operators, which work on the store itself: `tacit keys`."""
+"""Commands for operators, which work on the store itself: `tacit keys`, `tacit gc`."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from tacit.client.options import errors_said, read_settings, with_data_dir
 
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SCOPES = ("read", "submit", "admin")
 
 
@@ -55,3 +58,26 @@ def revoke(data_dir: Path | None, key_id: str) -> None:
     with errors_said():
         changed = open_keys(read_settings(data_dir=data_dir)).revoke(key_id)
     click.echo(f"{key_id} is revoked." if changed else f"{key_id} was revoked before.")
+
+
+def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
+    parts = re.fullmatch(r"(\d{1,6})([smhdw])", text)
+    if parts is None:
+        raise click.BadParameter("write a number and a unit, such as 30d, 12h, 90m")
+    return timedelta(**{_UNITS[parts[2]]: int(parts[1])})
+
+
+@click.command()
+@with_data_dir
+@click.option("--older-than", required=True, callback=_span, help="How long ago a fit must have ended: 30d, 12h, ...")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+def gc(data_dir: Path | None, older_than: timedelta, dry_run: bool) -> None:
+    """Remove fits that ended long ago, with their data and results. Fits that wait or run are never touched."""
+    from tacit.fits import open_store, retention
+
+    with errors_said():
+        found = retention.collect(open_store(read_settings(data_dir=data_dir)), older_than=older_than, dry_run=dry_run)
+    for fit_id in found.fits:
+        click.echo(fit_id)
+    verb = "would be removed" if dry_run else "removed"
+    click.echo(f"{len(found.fits)} fits and the remains of {len(found.remains)} others {verb}.", err=True)
