@@ -48,7 +48,7 @@ class WorkerMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("tacit_queue_depth", "Fits that wait in the queue.", value=self._queued)
         yield GaugeMetricFamily("tacit_workers", "Workers that live.", value=len(self._living))
-        busy = sum(info.fit is not None for info in self._living)
+        busy = sum(info.busy for info in self._living)
         yield GaugeMetricFamily("tacit_workers_busy", "Workers that compute a fit.", value=busy)
         yield self._histogram(metrics.WAIT, "tacit_fit_wait_seconds", "From acceptance to the first attempt.", ())
         yield self._histogram(metrics.PHASE, "tacit_fit_phase_seconds", "What an attempt took, by phase.", ("phase",))

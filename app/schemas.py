@@ -396,7 +396,7 @@ class WorkerState(Answer):
     name: str
     device: str
     queue: str
-    fit: str | None
+    busy: bool = Field(description="Whether it computes a fit; whose and which is not told.")
 
 
 class BrokenModel(Answer):

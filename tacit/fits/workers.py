@@ -25,6 +25,10 @@ class WorkerInfo(BaseModel):
     device: str
     fit: str | None = None
 
+    @property
+    def busy(self) -> bool:
+        return self.fit is not None
+
 
 def announce(connection: redis.Redis, info: WorkerInfo) -> None:
     """Say that this worker lives, until the announcement expires."""

@@ -54,7 +54,7 @@ _CHECKS = [
 ]
 
 
-_SURPLUS = 1.5
+_SURPLUS = 1.2
 
 
 class Service:
