@@ -48,6 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
         raise UnavailableError("No Redis is known: set REDIS_URL, or start everything with `tacit up`.")
     redis_url = settings.redis_url
     compilation.configure(device="cpu", cache=settings.compiled_programs)
+    # Large answers lie here while they are made, also when the store is a bucket.
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     events = EventLog(connections.quick(redis_url))
     store = open_store(settings, changed=events.changed)
     api_keys = open_keys(settings)
