@@ -38,6 +38,7 @@ from worker.housekeeping import Announcer
 _log = logging.getLogger(__name__)
 
 _CHILD_START_TIMEOUT_S = 120.0
+_CHILD_STARTS = 3
 _LOOK_S = 0.25
 _HEARTBEAT_S = 10.0
 
@@ -65,17 +66,18 @@ class WarmChild:
         self.process = processes.spawn(command, death_signal="KILL", pass_fds=[theirs.fileno()], env=environment)
         theirs.close()
         self.channel = Channel(ours)
-        self.channel.send({"settings": settings.model_dump(mode="json"), "worker": worker_name})
+        self._hello = {"settings": settings.model_dump(mode="json"), "worker": worker_name}
 
     def wait_ready(self) -> str:
-        """Wait until the child can take a job; the device it computes on, in words.
+        """Say hello, and wait until the child can take a job; the device it computes on, in words.
 
         Raises:
             ChildProcessError: It ended, or did not get ready in time.
         """
         try:
+            self.channel.send(self._hello)
             return str(self.channel.receive(_CHILD_START_TIMEOUT_S)["device"])
-        except (EOFError, TimeoutError) as error:
+        except (EOFError, OSError) as error:
             raise ChildProcessError(f"the computing process did not start: {self.end()}") from error
 
     def end(self) -> str:
@@ -326,10 +328,21 @@ class WarmWorker(Worker):
         if self._child is not None and self._child.process.poll() is not None:
             _log.warning("the idle computing process is gone: %s", self._end_child())
         if self._child is None:
-            self._child = WarmChild(self._settings, worker_name=self.name)
-            self._device = self._child.wait_ready()
+            self._child, self._device = self._start_child()
             self._announcer.update(child_pid=self._child.process.pid, device=self._device)
         return self._child
+
+    def _start_child(self) -> tuple[WarmChild, str]:
+        """A child that can take jobs, and its device. One that ends before that has a few successors."""
+        for left in reversed(range(_CHILD_STARTS)):
+            child = WarmChild(self._settings, worker_name=self.name)
+            try:
+                return child, child.wait_ready()
+            except ChildProcessError as error:
+                if not left:
+                    raise
+                _log.warning("%s; starting another", error)
+        raise AssertionError("unreachable")
 
     def _end_child(self) -> str:
         assert self._child is not None

@@ -15,7 +15,7 @@ from app.draws import POSTERIOR
 from tacit.fits import Fit, FitStore, Status, keys, new_fit_id, workers
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
-from tests.running import alive, environment, kill, started, wait_for
+from tests.running import alive, children, environment, kill, started, wait_for
 from tests.worker.requests import submit_example
 from worker.transport import requeue, waiting
 
@@ -163,6 +163,17 @@ def test_a_child_that_dies_idle_costs_nothing(running: Running) -> None:
     wait_for(lambda: not alive(pid), what="the child to die")
     fit = running.wait_ended(running.submit(steps=200))
     assert (fit.status, len(fit.attempts)) == (Status.SUCCEEDED, 1)
+
+
+def test_a_child_that_dies_while_it_gets_ready_is_replaced(settings: Settings, queue: Queue, log: Path) -> None:
+    with started("worker", env=environment(settings), log=log) as process:
+        first = wait_for(lambda: list(children(process.pid).values()), what="a child")[0]
+        kill(first)
+        (info,) = wait_for(lambda: workers.live(queue.connection), what="the worker to be ready")
+        assert info.pid == process.pid
+        assert alive(info.child_pid)
+        assert info.child_pid != first
+    assert "the computing process did not start: signal 9 (SIGKILL); starting another" in log.read_text()
 
 
 def test_a_fit_ends_at_its_timeout(running: Running) -> None:
