@@ -1,5 +1,6 @@
 """Who calls, and what they may: asked before anything else of a request is read."""
 
+import ipaddress
 import logging
 import math
 import re
@@ -12,7 +13,7 @@ import redis
 import redis.asyncio
 from fastapi import Depends, Request
 
-from tacit.errors import ForbiddenError, NotFoundError, RateError, UnauthorizedError
+from tacit.errors import ForbiddenError, NotFoundError, RateError, UnauthorizedError, UnavailableError
 from tacit.fits import ApiKey, ApiKeys, FitStore, Scope, keys
 from tacit.settings import Settings
 
@@ -35,6 +36,7 @@ local now = moment[1] + moment[2] / 1e6
 local over = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now) + ARGV[1]
 local wait = over - now - ARGV[2]
 if wait > 0 then return tostring(wait) end
+if tonumber(ARGV[1]) == 0 then return '0' end
 redis.call('SET', KEYS[1], string.format('%.6f', over), 'PX', math.ceil((over - now) * 1000) + 1)
 return '0'
 """
@@ -75,7 +77,8 @@ class Gate:
         self._keys = keys
         self._store = store
         self._blocking = blocking
-        self._rate = _Rate(redis, per_minute=settings.max_requests_per_minute)
+        self._requests = _Rate(redis, per_minute=settings.max_requests_per_minute, what="requests")
+        self._refused = _Rate(redis, per_minute=settings.max_wrong_keys_per_minute, what="wrong keys")
         self._found: dict[str, tuple[float, ApiKey]] = {}
         self._owners: dict[str, str | None] = {}
         self._closed = False
@@ -86,12 +89,12 @@ class Gate:
 
         Raises:
             UnauthorizedError: A key is needed and there is none that is good.
-            RateError: These are too many requests.
+            RateError: These are too many requests, or too many wrong keys from one address.
             ForbiddenError: The key lacks the scope.
             NotFoundError: The request is about a fit of someone else.
         """
-        caller = await self._caller(request.headers.get("authorization"))
-        await self._rate.count(caller.owner)
+        caller = await self._caller(request)
+        await self._requests.count(keys.rate(caller.owner))
         if needed not in caller.scopes:
             raise ForbiddenError(f"This key lacks the scope {needed}; use one that has it.")
         fit_id = request.path_params.get("fit_id")
@@ -99,14 +102,25 @@ class Gate:
             raise NotFoundError(f"There is no fit {fit_id[:64]!r}.")
         return caller
 
-    async def _caller(self, authorization: str | None) -> Caller:
+    async def still_admits(self, request: Request) -> bool:
+        """Whether who was admitted still may; for answers that go on. While the store cannot tell, they may."""
+        try:
+            return not await self._needs_key() or await self._find(_token(request)) is not None
+        except UnavailableError:
+            return True
+
+    async def _caller(self, request: Request) -> Caller:
         if not await self._needs_key():
             return _ANYONE
-        if authorization is None:
+        if "authorization" not in request.headers:
             raise UnauthorizedError("Send an API key: Authorization: Bearer tacit_...")
-        bearer = _BEARER.fullmatch(authorization)
-        key = await self._find(bearer[1]) if bearer else None
+        token, tries = _token(request), keys.wrong_keys(_network(request))
+        # A key that was good here before is let through: whoever guesses keys shuts out no others at their address.
+        if token not in self._found:
+            await self._refused.check(tries)
+        key = await self._find(token)
         if key is None:
+            await self._refused.count(tries)
             raise UnauthorizedError("This API key is not known, or was revoked.")
         return Caller(owner=key.owner, scopes=frozenset(scope for scope in Scope if key.allows(scope)))
 
@@ -122,8 +136,8 @@ class Gate:
         until, known = self._found.get(token, (0.0, None))
         if known is not None and moment < until:
             return known
-        self._found.pop(token, None)
         key: ApiKey | None = await self._blocking(self._keys.find, token)
+        self._found.pop(token, None)
         if key is not None:
             _remember(self._found, token, (moment + _REMEMBERED_S, key))
         return key
@@ -135,30 +149,54 @@ class Gate:
 
 
 class _Rate:
-    """Counts requests in Redis, so that all API processes share the count. While Redis is away, none are counted."""
+    """Counts in Redis, so that all API processes share the count. While Redis is away, nothing is counted."""
 
-    def __init__(self, connection: redis.asyncio.Redis, *, per_minute: int) -> None:
+    def __init__(self, connection: redis.asyncio.Redis, *, per_minute: int, what: str) -> None:
         self._per_minute = per_minute
+        self._what = what
         self._script = connection.register_script(_COUNT)
         self._uncounted_until = 0.0
 
-    async def count(self, owner: str | None) -> None:
-        """Count one request; raises RateError when it is one too many."""
+    async def count(self, name: str) -> None:
+        """Count one more; raises RateError when it is one too many."""
+        await self._ask(name, 1)
+
+    async def check(self, name: str) -> None:
+        """Raises RateError when there were too many, and counts nothing."""
+        await self._ask(name, 0)
+
+    async def _ask(self, name: str, count: int) -> None:
         if not self._per_minute or time.monotonic() < self._uncounted_until:
             return
         interval = 60 / self._per_minute
         burst = max(1, self._per_minute * _BURST_SHARE) * interval
         try:
-            wait = float(await self._script(keys=[keys.rate(owner)], args=[interval, burst]))
+            wait = float(await self._script(keys=[name], args=[count * interval, burst - (1 - count) * interval]))
         except redis.RedisError as error:
-            _log.warning("requests are not counted, Redis does not answer: %s", error)
+            _log.warning("%s are not counted, Redis does not answer: %s", self._what, error)
             self._uncounted_until = time.monotonic() + _UNCOUNTED_S
             return
         if wait > 0:
             raise RateError(
-                f"These are more than {self._per_minute} requests a minute; wait before the next.",
+                f"These are more than {self._per_minute} {self._what} a minute; wait before the next.",
                 retry_after_s=math.ceil(wait),
             )
+
+
+def _token(request: Request) -> str:
+    """What a client gives as its key; empty when it is none by its form."""
+    bearer = _BEARER.fullmatch(request.headers.get("authorization", ""))
+    return bearer[1] if bearer else ""
+
+
+def _network(request: Request) -> str:
+    """Where a client is: its address, or the network that one client has to itself when it is of IPv6."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "unknown"
+    return str(ipaddress.ip_network(f"{address}/64", strict=False)) if address.version == 6 else str(address)
 
 
 def _remember(known: dict[str, Any], name: str, value: object) -> None:

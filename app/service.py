@@ -116,6 +116,7 @@ class Service:
         try:
             values = await self.redis.hgetall(keys.METRICS)
             queued = await self.redis.llen(keys.queue_list(self.settings.device))
+            queued += await self.redis.hlen(keys.held(self.settings.device))
         except redis.RedisError as error:
             raise UnavailableError("The figures of the workers cannot be had: Redis does not answer.") from error
         return WorkerMetrics(metrics.decode(values), queued=queued, living=living)
@@ -157,6 +158,7 @@ class Service:
         try:
             async with self.redis.pipeline() as pipeline:
                 pipeline.lrem(keys.queue_list(request.device), 0, request.id)
+                pipeline.hdel(keys.held(request.device), request.id)
                 pipeline.delete(keys.job(request.id), keys.progress(request.id))
                 await pipeline.execute()
         except redis.RedisError as error:
@@ -195,7 +197,7 @@ def open_service(
     service = Service(
         settings=settings,
         store=store,
-        quota=Quota(store, most=settings.max_unfinished_fits),
+        quota=Quota(store, most=settings.max_queued_fits),
         registry=registry,
         redis=listening,
         queue=Queue(keys.queue(settings.device), connection=connection, serializer=JSONSerializer),

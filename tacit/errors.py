@@ -32,7 +32,7 @@
         |- ForbiddenError        the key lacks a scope
         `- LimitError            too much at once; later it may go
             |- RateError           too many requests
-            `- QuotaError          too many unfinished fits
+            `- QuotaError          too many fits that wait
 
 The core knows no HTTP: `app.errors` maps these to status codes.
 """
@@ -185,4 +185,4 @@ class RateError(LimitError):
 
 
 class QuotaError(LimitError):
-    """Too many fits that are not finished."""
+    """Too many fits wait."""

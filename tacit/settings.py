@@ -72,8 +72,14 @@ class Settings(BaseSettings):
     max_requests_per_minute: int = Field(
         default=60_000, ge=0, description="Requests of one API key, or of all who need none; 0 sets no limit."
     )
-    max_unfinished_fits: int = Field(
-        default=1000, ge=1, description="Fits of one API key, or of all who need none, that wait or run."
+    max_wrong_keys_per_minute: int = Field(
+        default=60, ge=0, description="API keys that are not good, from one client address; 0 sets no limit."
+    )
+    max_queued_fits: int = Field(
+        default=1000, ge=1, description="Fits of one API key, or of all who need none, that wait; more are refused."
+    )
+    max_running_fits: int = Field(
+        default=100, ge=1, description="Fits of one API key, or of all who need none, that run at once; others wait."
     )
     default_draws: int = Field(default=2000, ge=1, description="Posterior draws stored when a fit does not say.")
     max_draws: int = Field(default=100_000, ge=1, description="Most posterior draws that a fit may store.")

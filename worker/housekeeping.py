@@ -13,6 +13,7 @@ from tacit.fits import Fit, FitStore, keys, workers
 from tacit.fits.workers import WorkerInfo
 from tacit.locks import FileLock, try_lock
 from worker.transport import requeue, waiting
+from worker.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -98,9 +99,10 @@ class Reconciler:
     back when two looks in a row miss it. Queueing one too many times does no harm: a decided fit is not run again.
     """
 
-    def __init__(self, store: FitStore, queue: Queue, *, device: str) -> None:
+    def __init__(self, store: FitStore, queue: Queue, turns: Turns, *, device: str) -> None:
         self._store = store
         self._queue = queue
+        self._turns = turns
         self._device = device
         self._suspects: set[str] = set()
 
@@ -108,6 +110,8 @@ class Reconciler:
         """One look."""
         missing = self._missing()
         self._put_back(missing & self._suspects)
+        # Whoever should have done so when a fit ended may have died.
+        self._turns.put_back()
         self._suspects = missing - self._suspects
 
     def run_at_start(self, dead: set[str]) -> None:
@@ -131,7 +135,7 @@ class Reconciler:
         cancelled = {fit_id for fit_id in idle if self._store.cancel_requested(fit_id)}
         for fit_id in cancelled:
             self._store.cancelled(fit_id)
-        return idle - cancelled - waiting(self._queue)
+        return idle - cancelled - self._turns.held() - waiting(self._queue)
 
     def _last_worker(self, fit_id: str) -> str | None:
         fit = self._read(fit_id)

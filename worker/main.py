@@ -4,6 +4,7 @@ import logging
 import secrets
 import socket
 from contextlib import suppress
+from functools import partial
 from os import getpid
 
 import redis
@@ -16,6 +17,7 @@ from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
 from worker.housekeeping import Announcer, Reconciler, Repeating, bury_dead, register
 from worker.transport import open_queue
+from worker.turns import Turns
 from worker.warm import WarmWorker
 from worker.webhooks import LOOK_S, Deliverer
 
@@ -47,15 +49,20 @@ def _work(settings: Settings, redis_url: str, *, name: str, dead: set[str]) -> i
     queue = open_queue(patient, settings.device)
     for gone in dead:
         workers.withdraw(patient, gone)
-    Reconciler(store, queue, device=settings.device).run_at_start(dead)
+    limited = partial(Turns, device=settings.device, most=settings.max_running_fits)
+    turns = limited(queue, store)
+    Reconciler(store, queue, turns, device=settings.device).run_at_start(dead)
 
-    reconciler = Reconciler(store, open_queue(quick, settings.device), device=settings.device)
+    quick_queue = open_queue(quick, settings.device)
+    reconciler = Reconciler(store, quick_queue, limited(quick_queue, store), device=settings.device)
     looking = Repeating(reconciler.run, every_s=settings.reconcile_s, name="reconciler")
     deliverer = Deliverer(store, private=settings.webhook_private)
     telling = Repeating(deliverer.run, every_s=LOOK_S, name="webhooks")
     expiring = Repeating(lambda: _expire(store), every_s=_EXPIRE_S, name="expiry")
     announcer = Announcer(quick, _info(settings, name))
-    worker = WarmWorker(settings, store=store, queue=queue, connection=patient, announcer=announcer, name=name)
+    worker = WarmWorker(
+        settings, store=store, queue=queue, connection=patient, announcer=announcer, turns=turns, name=name
+    )
     try:
         for repeating in (looking, telling, expiring):
             repeating.start()

@@ -20,7 +20,7 @@ def open_queue(connection: redis.Redis, device: str) -> Queue:
 
 def waiting(queue: Queue) -> set[str]:
     """Ids of the jobs that wait in the queue."""
-    return {_text(job_id) for job_id in queue.connection.lrange(queue.key, 0, -1)}
+    return {text(job_id) for job_id in queue.connection.lrange(queue.key, 0, -1)}
 
 
 def requeue(queue: Queue, request: FitRequest) -> None:
@@ -39,7 +39,7 @@ def forget(queue: Queue, job_id: str) -> None:
     """
     connection = queue.connection
     started = queue.started_job_registry.key
-    entries = [_text(entry) for entry in connection.zrange(started, 0, -1) if isinstance(entry, bytes | str)]
+    entries = [text(entry) for entry in connection.zrange(started, 0, -1) if isinstance(entry, bytes | str)]
     running = [entry for entry in entries if entry.startswith(f"{job_id}:")]
     with connection.pipeline() as pipeline:
         pipeline.lrem(queue.key, 0, job_id)
@@ -53,5 +53,6 @@ def forget(queue: Queue, job_id: str) -> None:
         pipeline.execute()
 
 
-def _text(value: bytes | str) -> str:
+def text(value: bytes | str) -> str:
+    """What Redis answered, as a string."""
     return value.decode() if isinstance(value, bytes) else value

@@ -34,6 +34,7 @@ from worker import failures, transport
 from worker.allowed import AllowedJob
 from worker.channel import Channel
 from worker.housekeeping import Announcer
+from worker.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ class WarmWorker(Worker):
         queue: The queue to work on.
         connection: A connection that waits for Redis when it is away.
         announcer: Told what is being worked on.
+        turns: Says whose fit may run now.
         name: Unique name of this worker.
     """
 
@@ -110,6 +112,7 @@ class WarmWorker(Worker):
         queue: Queue,
         connection: redis.Redis,
         announcer: Announcer,
+        turns: Turns,
         name: str,
     ) -> None:
         super().__init__(
@@ -123,6 +126,7 @@ class WarmWorker(Worker):
         self._settings = settings
         self._store = store
         self._announcer = announcer
+        self._turns = turns
         self._child: WarmChild | None = None
         self._device: str = settings.device
         self._stop_by: float | None = None
@@ -176,6 +180,7 @@ class WarmWorker(Worker):
         finally:
             self._horse_pid = 0
             self._announcer.update(fit=None)
+            self._turns.give_back(worker=self.name)
             logs.fit_id.set(None)
         self.set_state(WorkerStatus.IDLE)
         if not self.asked_to_stop:
@@ -235,7 +240,10 @@ class WarmWorker(Worker):
             self.maintain_heartbeats(job)
 
     def _begin(self, fit_id: str) -> Attempt | None:
-        """Record a new attempt; None when there is nothing to do: unknown, ended, cancelled, taken, tried too often."""
+        """Record a new attempt; None when there is none to make.
+
+        That is: the fit is unknown, ended, cancelled, taken, tried too often, or held for others of its owner.
+        """
         try:
             fit = self._store.fit(fit_id)
         except NotFoundError:
@@ -255,6 +263,9 @@ class WarmWorker(Worker):
         if spent >= self._settings.max_attempts:
             last = fit.ends[-1].message if fit.ends else None
             self._decide(fit_id, Status.FAILED, failures.lost(spent, last))
+            return None
+        if not self._turns.take(fit.request, worker=self.name):
+            _log.info("fit %s waits: its owner has as many that run as may run at once", fit_id)
             return None
         return self._store.begin_attempt(fit, worker=self.name, device=self._device)
 

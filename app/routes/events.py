@@ -1,6 +1,8 @@
 """What happens to a fit, as Server-Sent Events or in pages, and who is told of its end."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 import redis
@@ -12,6 +14,7 @@ from app.bodies import JsonRoute
 from app.errors import problems
 from app.schemas import EventHeaders, EventPage, EventQuery, WebhookList, WebhookState
 from app.service import Service, ServiceDep
+from app.signals import Watch
 from tacit.errors import NotFoundError, StoreError, UnavailableError
 from tacit.fits import Fit, events
 from tacit.fits.events import Event
@@ -23,6 +26,8 @@ _SSE = "text/event-stream"
 _AT_ONCE = 200
 # How long a client waits before it comes back, in milliseconds.
 _RECONNECT_MS = 1000
+# Between two looks, of a stream that has nothing to tell, at whether the client's key is still good.
+_KEY_LOOK_S = 2.0
 
 
 @router.get(
@@ -57,8 +62,9 @@ async def get_events(
     first = await _read(service, fit, after=after, limit=_AT_ONCE)
     if fit.outcome is not None and not first:
         return Response(status_code=204)
+    admits: Callable[[Request], Awaitable[bool]] = request.app.state.gate.still_admits
     return StreamingResponse(
-        _stream(service, fit_id, after),
+        _stream(service, fit_id, after, partial(admits, request)),
         media_type=_SSE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -84,10 +90,12 @@ def _webhook(delivery: Delivery) -> WebhookState:
     )
 
 
-async def _stream(service: Service, fit_id: str, after: int) -> AsyncIterator[str]:
+async def _stream(
+    service: Service, fit_id: str, after: int, admitted: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[str]:
     yield f"retry: {_RECONNECT_MS}\n\n"
     with service.signals.watch(fit_id) as watch:
-        while not service.signals.closed:
+        while not service.signals.closed and await admitted():
             try:
                 fit = await service.blocking(service.store.fit, fit_id)
                 tell, watch.blind = watch.blind or fit.outcome is not None, False
@@ -103,8 +111,17 @@ async def _stream(service: Service, fit_id: str, after: int) -> AsyncIterator[st
                     return
             if found is not None and len(found) < _AT_ONCE and fit.outcome is not None:
                 return
-            if not (found and len(found) == _AT_ONCE) and not await watch.wait(service.settings.heartbeat_s):
+            if not (found and len(found) == _AT_ONCE) and not await _wait(watch, service, admitted):
                 yield ": still there\n\n"
+
+
+async def _wait(watch: Watch, service: Service, admitted: Callable[[], Awaitable[bool]]) -> bool:
+    """Until there may be news, or the client is no longer admitted; False when it is time to say that we live."""
+    until = time.monotonic() + service.settings.heartbeat_s
+    while (left := until - time.monotonic()) > 0:
+        if await watch.wait(min(left, _KEY_LOOK_S)) or not await admitted():
+            return True
+    return False
 
 
 async def _read(service: Service, fit: Fit, *, after: int, limit: int, tell: bool = True) -> list[Event]:

@@ -46,7 +46,7 @@ def admit(
 
     Args:
         store: Where fits are kept.
-        quota: How many of the owner's fits may be unfinished; a twin takes no room.
+        quota: How many of the owner's fits may wait; a twin takes no room.
         request: The resolved request; it becomes a fit under its own id, or none.
         data: Its encoded arrays.
         fresh: Make a new fit even if there is a twin. Later requests find this one.
@@ -83,7 +83,7 @@ def admit_once(
 
     Args:
         store: Where fits are kept.
-        quota: How many of the owner's fits may be unfinished; a twin takes no room.
+        quota: How many of the owner's fits may wait; a twin takes no room.
         request: The resolved request.
         data: Its encoded arrays.
         key: The client's idempotency key.

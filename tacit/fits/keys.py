@@ -25,6 +25,9 @@ METRICS = "tacit:metrics"
 # Set of the names of announced workers; each has a key of its own that expires.
 WORKERS = "tacit:workers"
 
+# Hash with the owner of the fit that each worker runs.
+RUNNING = "tacit:running"
+
 # The one job there is, by string path: whoever enqueues does not import the worker.
 FIT_JOB = "worker.jobs.run_fit"
 
@@ -41,6 +44,11 @@ def progress(fit_id: str) -> str:
 def rate(owner: str | None) -> str:
     """String with when an owner's requests so far would be over at the rate that is allowed."""
     return f"tacit:rate:{owner or 'anyone'}"
+
+
+def wrong_keys(network: str) -> str:
+    """As `rate`, for the wrong API keys that come from one place."""
+    return f"tacit:wrong-keys:{network}"
 
 
 def events(fit_id: str) -> str:
@@ -66,6 +74,11 @@ def queue(device: str) -> str:
 def queue_list(device: str) -> str:
     """Key of the list behind that queue."""
     return f"rq:queue:{queue(device)}"
+
+
+def held(device: str) -> str:
+    """Hash of fits that wait beside that queue, since others of their owner run: priority and owner by fit."""
+    return f"tacit:held:{device}"
 
 
 def job(fit_id: str) -> str:

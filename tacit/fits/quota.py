@@ -1,4 +1,4 @@
-"""How many unfinished fits one owner may have."""
+"""How many fits of one owner may wait."""
 
 import threading
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from weakref import WeakValueDictionary
 from tacit.errors import QuotaError
 from tacit.fits.store import FitStore
 
-# A guess at when a fit has ended and made room.
+# A guess at when a fit has begun and made room.
 _ROOM_AFTER_S = 10
 
 
 class Quota:
-    """Bounds the fits of an owner that wait or run. Processes that accept at the same moment may each go over by one.
+    """Bounds the fits of an owner that wait. Processes that accept at the same moment may each go over by one.
 
     Args:
         store: Where fits are kept.
@@ -31,12 +31,12 @@ class Quota:
         """Room for one more fit: accept it inside.
 
         Raises:
-            QuotaError: Too many of the owner's fits wait or run.
+            QuotaError: Too many of the owner's fits wait.
         """
         with self._guard:
             lock = self._locks.setdefault(owner, threading.Lock())
         with lock:
-            if self._store.has_unfinished(self._most, owner=owner):
-                message = f"{self._most} fits wait or run already; wait for one to end, or cancel one."
+            if self._store.has_queued(self._most, owner=owner):
+                message = f"{self._most} fits wait already; come back when one has begun, or cancel one."
                 raise QuotaError(message, retry_after_s=_ROOM_AFTER_S)
             yield

@@ -290,12 +290,12 @@ class FitStore:
         """Ids of the accepted fits that have no outcome, oldest first. Costs nothing per finished fit."""
         return [fit_id for fit_id in self._marked() if self._is_open(fit_id)]
 
-    def has_unfinished(self, count: int, *, owner: str | None) -> bool:
-        """Whether there are at least `count` fits without an outcome: of an owner, or of anyone when that is None."""
+    def has_queued(self, count: int, *, owner: str | None) -> bool:
+        """Whether at least `count` fits wait for their first attempt: of an owner, or of anyone when that is None."""
         found = self._marked()
         if len(found) >= count and owner is not None:
             found = [fit_id for fit_id in found if self._blobs.exists(layout.owned_key(owner, fit_id))]
-        return len(found) >= count and sum(map(self._is_open, found)) >= count
+        return len(found) >= count and sum(map(self._is_queued, found)) >= count
 
     def _tell(self, fit_id: str) -> None:
         if self._changed is not None:
@@ -309,6 +309,9 @@ class FitStore:
             self._blobs.delete(f"{layout.OPEN}{fit_id}")
             return False
         return self._blobs.exists(layout.request_key(fit_id))
+
+    def _is_queued(self, fit_id: str) -> bool:
+        return self._is_open(fit_id) and not self._blobs.names(f"{layout.folder(fit_id)}attempts/")
 
     @contextmanager
     def _unless_deleted(self, fit_id: str) -> Iterator[None]:

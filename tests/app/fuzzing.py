@@ -195,7 +195,7 @@ def main() -> int:
         server.start()
         try:
             settings = Settings(
-                data_dir=Path(folder), redis_url=server.url, model_path=(), max_unfinished_fits=10**6, log_level="error"
+                data_dir=Path(folder), redis_url=server.url, model_path=(), max_queued_fits=10**6, log_level="error"
             )
             with serving(settings) as service:
                 answered = fuzz(service, cases=arguments.cases, number=arguments.seed)

@@ -1,16 +1,19 @@
 """Who gets in, and to what."""
 
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import httpx
 import pytest
 import redis
 
 from app.main import create_app
-from tacit.fits import ApiKeys, FitStore, Scope, open_keys
+from tacit.fits import ApiKeys, FitStore, Outcome, Scope, Status, keys, open_keys, records
 from tacit.settings import Settings
 from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, succeed
 from tests.app.client import Client, open_client
+from tests.running import wait_for
 
 _ABOUT_A_FIT = ("", "/summary", "/diagnostics", "/losses", "/posterior", "/posterior-predictive")
 
@@ -37,12 +40,12 @@ class Closed(NamedTuple):
 
 @pytest.fixture
 def closed(settings: Settings) -> Iterator[Closed]:
-    keys = open_keys(settings)
+    made = open_keys(settings)
     users = {"ann": [Scope.READ, Scope.SUBMIT], "bob": [Scope.READ, Scope.SUBMIT], "root": [Scope.ADMIN]}
-    tokens = {name: keys.create(name, scopes)[1] for name, scopes in users.items()}
-    tokens["reader"] = keys.create("reader", [Scope.READ], owner=keys.all()[0].key.id)[1]
+    tokens = {name: made.create(name, scopes)[1] for name, scopes in users.items()}
+    tokens["reader"] = made.create("reader", [Scope.READ], owner=made.all()[0].key.id)[1]
     with open_client(create_app(settings)) as client:
-        yield Closed(client, keys, tokens)
+        yield Closed(client, made, tokens)
 
 
 def test_without_a_key_only_the_state_of_the_service_is_told(closed: Closed) -> None:
@@ -129,15 +132,15 @@ def test_a_deleted_fit_leaves_no_trace_of_its_owner(closed: Closed, store: FitSt
 
 def test_keys_made_and_revoked_while_the_service_runs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.gate._REMEMBERED_S", -1.0)
-    keys = open_keys(settings)
+    made = open_keys(settings)
     with open_client(create_app(settings)) as client:
-        made = client.post("/v1/fits", json=EIGHT_SCHOOLS).json()["id"]
-        key, token = keys.create("first", [Scope.READ])
+        before = client.post("/v1/fits", json=EIGHT_SCHOOLS).json()["id"]
+        key, token = made.create("first", [Scope.READ])
         assert client.get("/v1/fits").status_code == 401
         headers = {"authorization": f"bearer {token}"}
         assert client.get("/v1/fits", headers=headers).json()["items"] == []
-        assert client.get(f"/v1/fits/{made}", headers=headers).status_code == 404, "it was nobody's"
-        keys.revoke(key.id)
+        assert client.get(f"/v1/fits/{before}", headers=headers).status_code == 404, "it was nobody's"
+        made.revoke(key.id)
         assert client.get("/v1/fits", headers=headers).status_code == 401
 
 
@@ -153,8 +156,8 @@ def test_requests_beyond_the_rate_are_refused_by_every_process(settings: Setting
 
 
 def test_the_rate_is_counted_by_key(settings: Settings) -> None:
-    keys = open_keys(settings)
-    headers = [{"authorization": f"Bearer {keys.create(name, [Scope.READ])[1]}"} for name in "ab"]
+    made = open_keys(settings)
+    headers = [{"authorization": f"Bearer {made.create(name, [Scope.READ])[1]}"} for name in "ab"]
     with open_client(create_app(settings.model_copy(update={"max_requests_per_minute": 1}))) as client:
         assert [client.get("/v1/models", headers=each).status_code for each in (*headers, *headers)] == [
             200,
@@ -164,17 +167,67 @@ def test_the_rate_is_counted_by_key(settings: Settings) -> None:
         ]
 
 
+_WRONG = {"authorization": "Bearer tacit_" + "0" * 20 + "_" + "0" * 52}
+
+
+def test_wrong_keys_beyond_the_rate_are_refused_by_address(settings: Settings, connection: redis.Redis) -> None:
+    made = open_keys(settings)
+    early, late = ({"authorization": f"Bearer {made.create(name, [Scope.READ])[1]}"} for name in "ab")
+    with open_client(create_app(settings.model_copy(update={"max_wrong_keys_per_minute": 12}))) as client:
+        assert client.get("/v1/models", headers=early).status_code == 200
+
+        def tries(headers: dict[str, str]) -> list[int]:
+            return [client.get("/v1/models", headers=headers).status_code for _ in range(4)]
+
+        # A burst of two, then one every five seconds.
+        assert tries({}) == [401] * 4, "none is no try"
+        assert tries(_WRONG) == [401, 401, 429, 429]
+        refused = client.get("/v1/models", headers={"authorization": "Basic eDp5"})
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+        assert 1 <= int(refused.headers["retry-after"]) <= 5
+        assert tries(early) == [200] * 4, "it was good before"
+        assert tries(late) == [429] * 4, "a guess would look the same"
+        assert tries({}) == [401] * 4
+        (name,) = connection.keys("tacit:wrong-keys:*")
+        assert name == keys.wrong_keys("127.0.0.1").encode()
+        connection.delete(name)
+        assert tries(late) == [200] * 4
+
+
+def test_a_stream_ends_when_its_key_is_revoked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.gate._REMEMBERED_S", 0.05)
+    monkeypatch.setattr("app.routes.events._KEY_LOOK_S", 0.05)
+    made = open_keys(settings)
+    (gone, token), (_, other) = (made.create(name, [Scope.READ, Scope.SUBMIT]) for name in "ab")
+    with open_client(create_app(settings)) as client:
+        fit_id = client.post("/v1/fits", json=EIGHT_SCHOOLS, headers={"authorization": f"Bearer {token}"}).json()["id"]
+        headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+        answers: list[httpx.Response] = []
+        path = f"/v1/fits/{fit_id}/events"
+        following = threading.Thread(target=lambda: answers.append(client.get(path, headers=headers)))
+        following.start()
+        wait_for(lambda: client.app.state.service.signals._watches.get(fit_id), what="the stream to be open")
+        # The fit waits for ever, and so would the stream: nobody works here.
+        made.revoke(gone.id)
+        following.join(timeout=60)
+        assert [answer.status_code for answer in answers] == [200]
+        assert "terminal" not in answers[0].text
+        again = client.get(f"/v1/fits/{fit_id}/events", headers=headers)
+        assert again.status_code == 401
+        assert client.get("/v1/fits", headers={"authorization": f"Bearer {other}"}).status_code == 200
+
+
 def test_without_redis_requests_are_not_counted(settings: Settings) -> None:
     away = {"redis_url": "unix:///nowhere/redis.sock", "max_requests_per_minute": 1}
     with open_client(create_app(settings.model_copy(update=away))) as client:
         assert [client.get("/v1/models").status_code for _ in range(3)] == [200] * 3
 
 
-def test_unfinished_fits_are_bounded_by_owner(settings: Settings, store: FitStore, connection: redis.Redis) -> None:
-    keys = open_keys(settings)
-    tokens = [keys.create(name, [Scope.READ, Scope.SUBMIT])[1] for name in "ab"]
+def test_queued_fits_are_bounded_by_owner(settings: Settings, store: FitStore, connection: redis.Redis) -> None:
+    made = open_keys(settings)
+    tokens = [made.create(name, [Scope.READ, Scope.SUBMIT])[1] for name in "ab"]
     ann, bob = ({"authorization": f"Bearer {token}"} for token in tokens)
-    with open_client(create_app(settings.model_copy(update={"max_unfinished_fits": 2}))) as client:
+    with open_client(create_app(settings.model_copy(update={"max_queued_fits": 2}))) as client:
 
         def post(who: dict[str, str], seed: int) -> int:
             return client.post("/v1/fits", json={**EIGHT_SCHOOLS, "seed": seed}, headers=who).status_code
@@ -183,5 +236,11 @@ def test_unfinished_fits_are_bounded_by_owner(settings: Settings, store: FitStor
         refused = client.post("/v1/fits", json={**EIGHT_SCHOOLS, "seed": 5}, headers=ann)
         assert (refused.json()["code"], refused.headers["retry-after"]) == ("too_many_fits", "10")
         assert len(store.open_fits()) == 3
-        succeed(store, store.fit_ids(owner=store.owner(store.open_fits()[0]))[0])
-        assert post(ann, 6) == 202
+        first = store.open_fits()[0]
+        store.begin_attempt(store.fit(first), worker="w", device="cpu")
+        assert [post(ann, 6), post(ann, 7)] == [202, 429], "one that runs does not wait"
+        store.finish(first, Outcome(status=Status.CANCELLED, finished_at=records.now()))
+        assert post(ann, 8) == 429, "nor does one that has ended"
+        waits = store.fit_ids(owner=store.owner(first))[0]
+        assert client.post(f"/v1/fits/{waits}/cancel", headers=ann).json()["status"] == "cancelled"
+        assert post(ann, 9) == 202

@@ -15,6 +15,7 @@ from tacit.settings import Settings
 from tests.fits.builders import accept
 from worker.housekeeping import Announcer, Reconciler, Repeating, bury_dead, register
 from worker.transport import forget, requeue, waiting
+from worker.turns import Turns
 
 
 def _info(name: str, fit: str | None = None) -> WorkerInfo:
@@ -23,7 +24,7 @@ def _info(name: str, fit: str | None = None) -> WorkerInfo:
 
 @pytest.fixture
 def reconciler(store: FitStore, queue: Queue) -> Reconciler:
-    return Reconciler(store, queue, device="cpu")
+    return Reconciler(store, queue, Turns(queue, store, device="cpu", most=1), device="cpu")
 
 
 def test_what_two_looks_miss_is_queued_again(reconciler: Reconciler, store: FitStore, queue: Queue) -> None:

@@ -314,3 +314,22 @@ def test_the_hooks_this_stands_on_are_there() -> None:
         "run_maintenance_tasks",
     ):
         assert callable(getattr(Worker, name))
+
+
+def test_a_fit_beyond_the_limit_waits_until_another_has_ended(
+    settings: Settings, store: FitStore, queue: Queue, log: Path
+) -> None:
+    """Two workers, one fit of the owner at a time: the second worker takes the fit of someone else first."""
+    env = environment(settings, max_running_fits=1)
+    with started("worker", env=env, log=log), started("worker", env=env, log=log):
+        running = Running(settings, store, queue, log)
+        wait_for(lambda: len(workers.live(queue.connection)) == 2, what="two workers")
+        first, second = running.submit(steps=ENDLESS), running.submit(steps=200)
+        running.wait_running(first)
+        wait_for(lambda: queue.connection.hexists(keys.held("cpu"), second), what="the second to be held")
+        other = submit_example(store, steps=200, owner="key_other")
+        requeue(queue, other)
+        assert running.wait_ended(other.id).status is Status.SUCCEEDED
+        assert store.fit(second).status is Status.QUEUED
+        store.request_cancel(first)
+        assert running.wait_ended(second).status is Status.SUCCEEDED
