@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format bench accuracy fuzz lock clean
+.PHONY: help demo test check format bench accuracy fuzz chaos load lock clean
 
 help: ## Show this help.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,13 @@ accuracy: $(STAMP) ## Slow statistical checks; ONLY=block runs one block.
 
 fuzz: $(STAMP) ## Try the API by its own OpenAPI document; CASES=5000 SEED=1.
 	$(BIN)/python -m tests.app.fuzzing --cases $(or $(CASES),5000) --seed $(or $(SEED),1)
+
+chaos: $(STAMP) ## Kill every part while fits run; they must come out the same. SEED=1.
+	$(BIN)/python -m benchmarks.chaos --seed $(or $(SEED),1)
+
+load: $(STAMP) ## A thousand pollers and 200 streams beside running fits; SEED=1.
+	$(BIN)/python -m benchmarks.load --seed $(or $(SEED),1)
+	$(BIN)/python -m benchmarks.response
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
