@@ -30,6 +30,7 @@ from tacit.errors import (
     UnavailableError,
 )
 from tacit.fits import connections, open_keys, open_store
+from tacit.fits.breaker import Breaker
 from tacit.fits.events import EventLog
 from tacit.settings import Settings
 
@@ -50,14 +51,17 @@ def create_app(settings: Settings) -> FastAPI:
     compilation.configure(device="cpu", cache=settings.compiled_programs)
     # Large answers lie here while they are made, also when the store is a bucket.
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    events = EventLog(connections.quick(redis_url))
+    breaker = Breaker()
+    events = EventLog(connections.quick(redis_url, breaker))
     store = open_store(settings, changed=events.changed)
     api_keys = open_keys(settings)
     registry = load_registry(settings.model_path)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = open_service(settings, store=store, registry=registry, redis_url=redis_url, events=events)
+        service = open_service(
+            settings, store=store, registry=registry, redis_url=redis_url, events=events, breaker=breaker
+        )
         app.state.service = service
         app.state.gate = Gate(settings, keys=api_keys, store=store, redis=service.redis, blocking=service.blocking)
         try:

@@ -31,6 +31,7 @@ from tacit.fits import (
     progress,
     workers,
 )
+from tacit.fits.breaker import Breaker
 from tacit.fits.events import EventLog
 from tacit.fits.quota import Quota
 from tacit.fits.workers import WorkerInfo
@@ -181,10 +182,10 @@ class Service:
 
 
 def open_service(
-    settings: Settings, *, store: FitStore, registry: Registry, redis_url: str, events: EventLog
+    settings: Settings, *, store: FitStore, registry: Registry, redis_url: str, events: EventLog, breaker: Breaker
 ) -> Service:
     """Connect the parts, and begin to listen to Redis; call it in the event loop that will use them."""
-    connection = connections.quick(redis_url)
+    connection = connections.quick(redis_url, breaker)
     blocking = anyio.CapacityLimiter(_BLOCKING_THREADS)
 
     async def ended(fit_ids: Iterable[str]) -> list[str]:
@@ -193,7 +194,7 @@ def open_service(
 
         return await anyio.to_thread.run_sync(look, limiter=blocking)
 
-    listening = connections.quick_async(redis_url)
+    listening = connections.quick_async(redis_url, breaker)
     service = Service(
         settings=settings,
         store=store,

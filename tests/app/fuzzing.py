@@ -155,8 +155,11 @@ def _fuzz_operation(service: Service, operation: Any, *, cases: int, number: int
         case=st.one_of(modes),
         fit_id=st.sampled_from([*fits.values(), *[fits["succeeded"]] * 4, None]),
         sane=st.booleans(),
+        stranger=st.integers(0, 9).map(lambda number: number == 7),
     )
-    def send(case: Any, fit_id: str | None, sane: bool) -> None:
+    def send(case: Any, fit_id: str | None, sane: bool, stranger: bool) -> None:
+        if not stranger:
+            _introduce(case)
         if fit_id is not None and "fit_id" in (case.path_parameters or {}):
             case.path_parameters["fit_id"] = fit_id
         if sane and operation.label == "POST /v1/fits":
@@ -169,6 +172,13 @@ def _fuzz_operation(service: Service, operation: Any, *, cases: int, number: int
         case.validate_response(response, checks=_CHECKS, headers=_headers(service))
 
     send()
+
+
+def _introduce(case: Any) -> None:
+    """Have a request carry no key but ours: those with a wrong one are all refused at the door."""
+    for name in list(case.headers or ()):
+        if name.lower() == "authorization":
+            del case.headers[name]
 
 
 def _shorten(case: Any) -> None:
@@ -195,7 +205,12 @@ def main() -> int:
         server.start()
         try:
             settings = Settings(
-                data_dir=Path(folder), redis_url=server.url, model_path=(), max_queued_fits=10**6, log_level="error"
+                data_dir=Path(folder),
+                redis_url=server.url,
+                model_path=(),
+                max_queued_fits=10**6,
+                max_wrong_keys_per_minute=0,
+                log_level="error",
             )
             with serving(settings) as service:
                 answered = fuzz(service, cases=arguments.cases, number=arguments.seed)
@@ -203,6 +218,8 @@ def main() -> int:
             server.stop()
     for label, count in sorted(answered.items()):
         print(f"{count:6d}  {label}")
+    refused = sum(count for label, count in answered.items() if label.endswith(" 401"))
+    print(f"{refused} without a good key")
     print(f"{sum(answered.values())} cases, seed {arguments.seed}: every answer as documented, no 5xx")
     return 0 if sum(answered.values()) >= arguments.cases else 1
 
