@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import redis
@@ -133,7 +134,7 @@ def main() -> None:
             announcements.stop()
     print("| milliseconds | times | median | longest |\n|---|---|---|---|")
     for what, values in measurements.ms.items():
-        print(f"| {what} | {len(values)} | {sorted(values)[len(values) // 2]:.0f} | {max(values):.0f} |")
+        print(f"| {what} | {len(values)} | {median(values):.0f} | {max(values):.0f} |")
     print(f"\nThe worker's announcement was never older than {announcements.oldest_s:.1f} s.")
 
 

@@ -28,7 +28,8 @@ from tacit.settings import Settings
 _log = logging.getLogger(__name__)
 
 _LOOK_S = 0.1
-_READY_TIMEOUT_S = 60.0
+# As long as a worker gives its computing process, and a while for the rest: a busy machine is slow, not broken.
+_READY_TIMEOUT_S = 180.0
 _STOP_GRACE_S = 5.0
 # A child that died young this often in a row will not live; each new start waits twice as long as the one before.
 _YOUNG_DEATHS = 10
