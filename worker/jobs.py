@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +33,7 @@ from tacit.fits.events import EventLog
 from tacit.fits.summary import summarize
 from worker import failures
 from worker.metering import Meter
+from worker.patience import Written, patiently
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
     try:
         with meter.running():
             outcome = _outcome(tools, fit.request, attempt, meter)
-        tools.store.finish(fit_id, outcome)
+        _store(tools, fit_id, lambda: tools.store.finish(fit_id, outcome))
         _publish(tools, fit, outcome, meter)
     except InterruptedByStopError:
         _log.info("fit %s waits for another worker", fit_id)
@@ -153,7 +154,7 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
     with meter.phase("draws"):
         result = inference.finalize(session, request.draws)
     with meter.phase("store"):
-        written = _write(tools.store, request, attempt, result)
+        written = _store(tools, request.id, lambda: _write(tools.store, request, attempt, result))
     return Outcome(
         status=Status.SUCCEEDED,
         finished_at=records.now(),
@@ -163,6 +164,15 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
         progress=report.last,
         artefacts=written,
     )
+
+
+def _store(tools: Tools, fit_id: str, write: Callable[[], Written]) -> Written:
+    """Write what was computed, as soon as the store takes it: to compute it again would not help a full disk."""
+
+    def say(reason: str) -> None:
+        tools.events.line(tools.store, fit_id, f"The results wait for room in the store: {reason}")
+
+    return patiently(write, give_up=tools.stopping.is_set, say=say)
 
 
 def _write(store: FitStore, request: FitRequest, attempt: int, result: inference.Fit) -> dict[str, Artefact]:

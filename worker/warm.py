@@ -34,6 +34,7 @@ from worker import failures, transport
 from worker.allowed import AllowedJob
 from worker.channel import Channel
 from worker.housekeeping import Announcer
+from worker.patience import patiently
 from worker.turns import Turns
 
 _log = logging.getLogger(__name__)
@@ -310,10 +311,17 @@ class WarmWorker(Worker):
         self, fit_id: str, status: Status, error: records.FitFailure | None, *, attempt: int | None = None
     ) -> None:
         outcome = Outcome(status=status, finished_at=records.now(), attempt=attempt, error=error)
-        self._store.finish(fit_id, outcome)
+        patiently(lambda: self._store.finish(fit_id, outcome), give_up=lambda: self.asked_to_stop)
 
     def _note(self, fit_id: str, attempt: Attempt, code: str, message: str, *, counts: bool = True) -> None:
-        self._store.end_attempt(fit_id, attempt.number, code=code, message=message, counts=counts)
+        """Record why an attempt ended; it does not count when the store took no writes then, whatever the reason."""
+        waits: list[str] = []
+
+        def write() -> None:
+            told = counts and not waits
+            self._store.end_attempt(fit_id, attempt.number, code=code, message=message, counts=told)
+
+        patiently(write, give_up=lambda: self.asked_to_stop, say=waits.append)
 
     def _put_back(self, job: Job, queue: Queue) -> None:
         self._clear_execution(job)
