@@ -16,6 +16,7 @@ import numpy as np
 from model_registry import load_registry
 from tacit.inference import InferenceOptions, driver, fit, implicit_klqp
 from tacit.inference.problem import arrays
+from tacit.inference.state import State
 
 MODELS = ("poisson-rate", "eight-schools", "linear-regression")
 STEPS = 6000
@@ -29,13 +30,13 @@ def ways(name: str) -> dict[str, Callable[[], float]]:
     model = load_registry().get(name)
     problem = model.problem(model.resolve(model.example))
     options = InferenceOptions(steps=STEPS)
-    setup, rates = driver._setup(problem, options)
+    setup, rates = driver._setup(problem, options, driver.DEFAULT_PARTS)
     data = jax.jit(functools.partial(implicit_klqp.prepare, setup))(jax.random.key(0), arrays(problem, setup.layout))
     init = jax.jit(functools.partial(implicit_klqp.init, setup))
     one = jax.jit(functools.partial(implicit_klqp.step, setup))
 
     @jax.jit
-    def scan(state: implicit_klqp.State) -> implicit_klqp.State:
+    def scan(state: State) -> State:
         return jax.lax.scan(lambda s, _: (implicit_klqp.step(setup, rates, data, s), None), state, length=STEPS)[0]
 
     def with_driver() -> float:

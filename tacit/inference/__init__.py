@@ -6,11 +6,13 @@ session to another process.
 
 from tacit.inference.driver import Fit, Progress, Session, finalize, fit, initialize, load, run, save, update
 from tacit.inference.options import InferenceOptions
+from tacit.inference.parts import Parts
 from tacit.inference.problem import Problem
 
 __all__ = [
     "Fit",
     "InferenceOptions",
+    "Parts",
     "Problem",
     "Progress",
     "Session",

@@ -12,9 +12,10 @@ import numpy as np
 from tacit.errors import DivergedError, InferenceError
 from tacit.inference import implicit_klqp, reliability
 from tacit.inference.families import GaussianBlocks
-from tacit.inference.implicit_klqp import Data, Rates, Setup, State
 from tacit.inference.options import InferenceOptions
+from tacit.inference.parts import Parts
 from tacit.inference.problem import Problem, arrays, layout
+from tacit.inference.state import Data, Rates, Setup, State
 
 # A chunk lasts about this long: short enough to cancel and report, long enough to cost nothing.
 CHUNK_SECONDS = 0.5
@@ -22,6 +23,7 @@ FIRST_CHUNK = 25
 # A fit ends when, within one chunk, more than this share of its updates, or of its simulations, was not finite.
 DIVERGED_SHARE = 0.5
 FAILED_SHARE = 0.9
+DEFAULT_PARTS = Parts()
 
 
 class Progress(NamedTuple):
@@ -75,6 +77,7 @@ def fit(
     problem: Problem,
     *,
     options: InferenceOptions | None = None,
+    parts: Parts = DEFAULT_PARTS,
     num_draws: int = 1000,
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint: Mapping[str, np.ndarray] | None = None,
@@ -87,6 +90,7 @@ def fit(
     from a checkpoint.
 
     Args:
+      parts: the caller's own functions in the place of the engine's.
       num_draws: stored variational samples.
       on_progress: called between chunks; what it raises ends the fit.
       checkpoint: where to go on from, as `on_checkpoint` was given it; the key is not used then.
@@ -97,9 +101,9 @@ def fit(
     """
     options = options or InferenceOptions()
     if checkpoint is None:
-        session = initialize(key, problem, options=options)
+        session = initialize(key, problem, options=options, parts=parts)
     else:
-        session = load(problem, checkpoint, options=options)
+        session = load(problem, checkpoint, options=options, parts=parts)
     session = run(session, on_progress=on_progress, on_checkpoint=on_checkpoint, checkpoint_seconds=checkpoint_seconds)
     return finalize(session, num_draws)
 
@@ -137,18 +141,24 @@ def run(
     return session
 
 
-def initialize(key: jax.Array, problem: Problem, *, options: InferenceOptions | None = None) -> Session:
+def initialize(
+    key: jax.Array, problem: Problem, *, options: InferenceOptions | None = None, parts: Parts = DEFAULT_PARTS
+) -> Session:
     """Reads the problem's structure and scales, and makes the state before the first step."""
     options = options or InferenceOptions()
-    setup, rates = _setup(problem, options)
+    setup, rates = _setup(problem, options, parts)
     compiled = _compiled(setup)
     prepare_key, init_key, sample_key = jax.random.split(key, 3)
     data = compiled.prepare(prepare_key, arrays(problem, setup.layout))
     return Session(setup, rates, options.steps, sample_key, data, compiled.init(init_key, data), ())
 
 
-def update(session: Session, num_steps: int = 1) -> Session:
+def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Update | None = None) -> Session:
     """Makes `num_steps` steps, but none beyond the total. The session given is used up.
+
+    Args:
+      variables: update the ratio estimator ("Disc") or q ("Gen") alone; each still counts as a step. The engine's own
+        order, with its rounds and calibration, is kept by updating both.
 
     Raises:
       DivergedError: most of the steps, or of the simulations, were not finite.
@@ -157,7 +167,7 @@ def update(session: Session, num_steps: int = 1) -> Session:
     if num_steps <= 0:
         return session
     before = int(session.state.skipped), int(session.state.dropped)
-    state, sums = _compiled(session.setup).chunk(session.rates, session.data, session.state, num_steps)
+    state, sums = _compiled(session.setup).chunk(session.rates, session.data, session.state, num_steps, variables)
     done = session.done + num_steps
     skipped, dropped = int(state.skipped) - before[0], int(state.dropped) - before[1]
     _refuse_divergence(skipped, dropped, num_steps, _simulated_per_step(session.setup), done)
@@ -198,14 +208,20 @@ def save(session: Session) -> dict[str, np.ndarray]:
     return {**named, "history": np.array(session.history).reshape(-1, 4)}
 
 
-def load(problem: Problem, saved: Mapping[str, np.ndarray], *, options: InferenceOptions | None = None) -> Session:
-    """The session that `save` was given, for the same problem and options.
+def load(
+    problem: Problem,
+    saved: Mapping[str, np.ndarray],
+    *,
+    options: InferenceOptions | None = None,
+    parts: Parts = DEFAULT_PARTS,
+) -> Session:
+    """The session that `save` was given, for the same problem, options and parts.
 
     Raises:
       InferenceError: the checkpoint is not of such a session.
     """
     options = options or InferenceOptions()
-    fresh = jax.eval_shape(lambda key: initialize(key, problem, options=options)[3:6], jax.random.key(0))
+    fresh = jax.eval_shape(lambda key: initialize(key, problem, options=options, parts=parts)[3:6], jax.random.key(0))
     paths, structure = jax.tree_util.tree_flatten_with_path(fresh)
     leaves = []
     for path, like in paths:
@@ -217,7 +233,7 @@ def load(problem: Problem, saved: Mapping[str, np.ndarray], *, options: Inferenc
         is_key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
         leaves.append(jax.random.wrap_key_data(jnp.asarray(leaf)) if is_key else jnp.asarray(leaf))
     sample_key, data, state = jax.tree.unflatten(structure, leaves)
-    setup, rates = _setup(problem, options)
+    setup, rates = _setup(problem, options, parts)
     history = tuple(tuple(float(x) for x in row) for row in saved["history"])
     return Session(setup, rates, options.steps, sample_key, data, state, history)
 
@@ -241,12 +257,14 @@ class Compiled(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def _compiled(setup: Setup) -> Compiled:
-    def chunk(rates: Rates, data: Data, state: State, num_steps: jax.Array) -> tuple[State, jax.Array]:
+    def chunk(
+        rates: Rates, data: Data, state: State, num_steps: jax.Array, only: implicit_klqp.Update | None
+    ) -> tuple[State, jax.Array]:
         """`num_steps` steps; also the sums of loss_gen, loss_disc, correct over them."""
 
         def body(_: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
             state, sums = carry
-            state = implicit_klqp.step(setup, rates, data, state)
+            state = implicit_klqp.step(setup, rates, data, state, only)
             return state, sums + jnp.nan_to_num(jnp.stack([state.loss_gen, state.loss_disc, state.correct]))
 
         return jax.lax.fori_loop(0, num_steps, body, (state, jnp.zeros(3)))
@@ -254,19 +272,34 @@ def _compiled(setup: Setup) -> Compiled:
     return Compiled(
         prepare=jax.jit(functools.partial(implicit_klqp.prepare, setup)),
         init=jax.jit(functools.partial(implicit_klqp.init, setup)),
-        chunk=jax.jit(chunk, donate_argnums=2),
+        chunk=jax.jit(chunk, donate_argnums=2, static_argnums=4),
         sample=jax.jit(functools.partial(implicit_klqp.sample, setup), static_argnums=3),
     )
 
 
-def _setup(problem: Problem, options: InferenceOptions) -> tuple[Setup, Rates]:
+def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Setup, Rates]:
     structure = layout(problem)
+    if parts.ratio_estimator is None and set(parts.scales) != {""}:
+        raise InferenceError(
+            "the default ratio estimator has one output: scale must be one number, or give a ratio_estimator that "
+            "returns a dict with scale's keys"
+        )
+    hidden = [site.name for site in structure.locals if not site.has_density]
+    if hidden and (options.contrast == "marginal" or options.method == "klqp"):
+        raise InferenceError(
+            f"local latent {hidden[0]!r} is implicit: without a density of its own it can be inferred under "
+            "contrast 'empirical' only. Or let it be drawn inside the simulator of what is observed, and not inferred."
+        )
     setup = Setup(
         program=problem.program,
         layout=structure,
+        parts=parts,
+        family=options.family,
+        disc_optimizer=options.disc_optimizer.resolved(),
+        gen_optimizer=options.gen_optimizer.resolved(),
         method=options.method,
         contrast=options.contrast,
-        ratio_loss=options.resolved_ratio_loss,
+        ratio_loss="callable" if parts.ratio_loss is not None else options.resolved_ratio_loss,
         latent_samples=options.latent_samples,
         points=options.resolved_points(structure.num_points),
         disc_updates=options.disc_updates,

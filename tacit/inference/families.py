@@ -111,6 +111,35 @@ def natural_step(gradient: GaussianBlocks, rate: jax.Array, limit: float) -> Gau
     )
 
 
+def confine(frame: GaussianBlocks, q: GaussianBlocks, loc_limit: float, log_scale_limit: float) -> GaussianBlocks:
+    """q, brought back into a trust region of its globals around the frame, coordinate by coordinate in the frame's
+    whitened space: means to `loc_limit`, logarithms of scales to `log_scale_limit`."""
+    if q.loc.size == 0:
+        return q
+    moved = solve_triangular(frame.tril, q.loc - frame.loc, lower=True)
+    relative = solve_triangular(frame.tril, q.tril, lower=True)
+    # While the mean still travels as far as it may, the scales must not shrink: it would never arrive.
+    room = jnp.clip(2.0 - 2.0 * jnp.max(jnp.abs(moved)) / loc_limit, 0.0, 1.0)
+    scales = jnp.clip(jnp.diagonal(relative), jnp.exp(-log_scale_limit * room), jnp.exp(log_scale_limit))
+    shears = jnp.clip(jnp.tril(relative, -1), -loc_limit, loc_limit)
+    return q._replace(
+        loc=frame.loc + frame.tril @ jnp.clip(moved, -loc_limit, loc_limit),
+        tril=frame.tril @ (shears + jnp.diag(scales)),
+    )
+
+
+def restrict(family: str, tangent: GaussianBlocks) -> GaussianBlocks:
+    """The part of a tangent that stays in a smaller family: `blocks` without coupling of locals to globals,
+    `mean_field` without any correlation."""
+    if family == "full_rank":
+        return tangent
+    tangent = tangent._replace(coupling=jnp.zeros_like(tangent.coupling))
+    if family == "blocks":
+        return tangent
+    diagonal = jnp.eye(tangent.tril.shape[-1]), jnp.eye(tangent.local_tril.shape[-1])
+    return tangent._replace(tril=tangent.tril * diagonal[0], local_tril=tangent.local_tril * diagonal[1])
+
+
 def distance(frame: GaussianBlocks, q: GaussianBlocks, loc_unit: float, log_scale_unit: float) -> jax.Array:
     """How far q's globals are from the frame's: the largest move of a mean, in units of `loc_unit` of the frame's
     standard deviations, or of a log scale, in units of `log_scale_unit`."""

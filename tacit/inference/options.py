@@ -2,11 +2,30 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from tacit.errors import InferenceError
+from tacit.inference.optimizers import NAMES, NATURAL, Optimizer, optimizer
 
 Contrast = Literal["marginal", "empirical"]
 Method = Literal["implicit_klqp", "klqp"]
+Family = Literal["full_rank", "blocks", "mean_field"]
 RatioLossName = Literal["multiclass", "log", "hinge"]
+ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
+
+
+class OptimizerOptions(BaseModel):
+    """An optimizer by its name in optax, the options it takes there, and how its learning rate falls."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("adam", description="Of optax: " + ", ".join(NAMES) + "; for q also natural.")
+    options: dict[str, float] = Field({}, description="Keyword arguments of the optimizer, without the learning rate.")
+    schedule: ScheduleName = Field("cosine", description="Of the learning rate, over the steps, to a hundredth.")
+
+    def resolved(self) -> Optimizer:
+        """The optimizer, checked."""
+        return optimizer(self.name, self.options, self.schedule)
 
 
 class InferenceOptions(BaseModel):
@@ -32,6 +51,12 @@ class InferenceOptions(BaseModel):
         "By default multiclass for the marginal contrast, log for the empirical. Hinge estimates the sign of a log "
         "ratio, not its size, so posteriors come out too narrow.",
     )
+    family: Family = Field(
+        "full_rank",
+        description="Gaussian after a change of variables. full_rank: all correlations but those between different "
+        "data points' latents given the globals, of which a posterior of independent points has none; blocks: "
+        "correlations among the globals and within a data point only; mean_field: none.",
+    )
     latent_samples: int = Field(16, ge=2, le=1024, description="Latent draws per ratio update.")
     points: int | None = Field(
         None,
@@ -53,10 +78,28 @@ class InferenceOptions(BaseModel):
     proposal_width: float = Field(
         2.0, gt=0.0, le=10.0, description="Simulations are made at latents this much wider than the variational family."
     )
-    disc_learning_rate: float = Field(5e-3, gt=0.0, le=1.0, description="Adam's, for the ratio estimator.")
-    gen_learning_rate: float = Field(0.1, gt=0.0, le=1.0, description="Of the natural-gradient step; 1 is Newton's.")
+    disc_learning_rate: float = Field(5e-3, gt=0.0, le=1.0, description="Of the ratio estimator.")
+    gen_learning_rate: float = Field(
+        0.1, gt=0.0, le=1.0, description="Of q. For natural gradients 1 is a Newton step; others do with a tenth."
+    )
+    disc_optimizer: OptimizerOptions = Field(OptimizerOptions(), description="Of the ratio estimator.")
+    gen_optimizer: OptimizerOptions = Field(
+        OptimizerOptions(name=NATURAL), description="Of q, in its own whitened coordinates."
+    )
     width: int = Field(64, ge=4, le=2048, description="Hidden units per layer of the ratio estimator.")
     rank: int = Field(16, ge=1, le=1024, description="Learnt features of the latents, beside the quadratic ones.")
+
+    @field_validator("disc_optimizer", "gen_optimizer")
+    @classmethod
+    def _optimizer_exists(cls, chosen: OptimizerOptions, info: ValidationInfo) -> OptimizerOptions:
+        names = (*NAMES, NATURAL) if info.field_name == "gen_optimizer" else NAMES
+        if chosen.name not in names:
+            raise ValueError(f"optimizer {chosen.name!r} is not known; use one of {', '.join(names)}")
+        try:
+            chosen.resolved()
+        except InferenceError as error:
+            raise ValueError(str(error)) from error
+        return chosen
 
     @model_validator(mode="after")
     def _loss_fits_contrast(self) -> Self:

@@ -37,12 +37,14 @@ class Site(NamedTuple):
     """A random variable of the program as inference sees it.
 
     `shape` is that of one data point's part for a local or observed variable in the plate (axis `axis` taken out), else
-    the whole; of the unconstrained value for a latent, of the value itself for an observed variable.
+    the whole; of the unconstrained value for a latent, of the value itself for an observed variable. `plate_axis` is
+    the plate's axis in the value itself.
     """
 
     name: str
     shape: tuple[int, ...]
     axis: int | None
+    plate_axis: int | None
     has_density: bool
 
     @property
@@ -169,12 +171,13 @@ def layout(problem: Problem) -> Layout:
 def _site(traced: Traced, plate: str | None) -> Site:
     rv = traced.variable
     shape = rv.shape if traced.unconstrained_shape is None else traced.unconstrained_shape
-    axis = None
+    axis = plate_axis = None
     if plate is not None:
         dim = next(p.dim for p in rv.plates if p.name == plate)
         axis = len(shape) - traced.unconstrained_event_dim + dim
+        plate_axis = len(rv.shape) - rv.event_dim + dim
         shape = shape[:axis] + shape[axis + 1 :]
-    return Site(rv.name, tuple(shape), axis, rv.kind == "sample")
+    return Site(rv.name, tuple(shape), axis, plate_axis, rv.kind == "sample")
 
 
 class Arrays(NamedTuple):
@@ -268,6 +271,11 @@ def run_points(
             log_likelihood += jnp.sum(rv.log_prob())
     values = {name: rv.value for name, rv in recorded.items() if name not in axes}
     return Run(simulated, log_priors[False], log_priors[True], log_likelihood, values)
+
+
+def local_values(structure: Layout, values: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """The local latents of a run, in their own space, points along axis 0."""
+    return {site.name: jnp.moveaxis(values[site.name], site.plate_axis, 0) for site in structure.locals}
 
 
 def program_inputs(structure: Layout, inputs: Mapping[str, jax.Array], num_points: int) -> dict[str, Any]:

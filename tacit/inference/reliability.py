@@ -13,7 +13,8 @@ import numpy as np
 from arviz_stats.base import array_stats
 
 from tacit.inference import families
-from tacit.inference.implicit_klqp import CALIBRATE, Setup, State
+from tacit.inference.rounds import CALIBRATE
+from tacit.inference.state import Setup, State
 
 K_HAT_LIMIT = 0.7
 # With so large a share of effective draws the weights are all but equal, and the shape of their tail is of no account.

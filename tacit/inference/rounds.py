@@ -1,0 +1,59 @@
+"""What a step does: a fit is a sequence of rounds, each with a frame at rest.
+
+In a round r first learns, then rests while its error is measured and q moves; then the frame jumps to q. Short rounds
+while q travels from the prior, two longer ones, and a last one for the rest of the steps.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from tacit.inference.state import Rates, Setup, State
+
+# Shares of the steps: short rounds until TRAVEL, two more until SETTLED; in the last round r learns until CALIBRATE.
+TRAVEL = 0.25
+SETTLED = 0.35
+CALIBRATE = 0.75
+# Steps of a short round, and the share of a round for which r learns.
+ROUND = 100
+LEARN = 0.6
+# Steps (at most this share of r's rest) for which calibration begins before q moves.
+HEAD_START = 20
+HEAD_START_SHARE = 0.3
+
+
+class Clock(NamedTuple):
+    """Where a fit is in its rounds.
+
+    Attributes:
+      travelling: in the short rounds.
+      learning: r learns; it rests otherwise.
+      learnt: r has just stopped learning.
+      moving: q moves.
+      due: after this step the frame jumps to q.
+      memory: the weight that calibration keeps from one step to the next.
+    """
+
+    travelling: jax.Array
+    learning: jax.Array
+    learnt: jax.Array
+    moving: jax.Array
+    due: jax.Array
+    memory: jax.Array
+
+
+def clock(setup: Setup, rates: Rates, state: State) -> Clock:
+    """Without calibration r learns and q moves throughout; with the exact likelihood there are no rounds."""
+    progress, age = state.step / rates.steps, state.frame_age
+    travelling, last = progress < TRAVEL, progress >= SETTLED
+    longer = (SETTLED - TRAVEL) / 2 * rates.steps
+    length = jnp.where(travelling, ROUND, jnp.where(last, (1.0 - SETTLED) * rates.steps, longer))
+    learn = jnp.floor(jnp.where(last, (CALIBRATE - SETTLED) * rates.steps, LEARN * length))
+    rest = jnp.maximum(length - learn, 1.0)
+    due = ~last & (age >= length - 1)
+    if not setup.calibrated:
+        moving = jnp.asarray(True) if setup.method == "klqp" else age >= ROUND // 2
+        return Clock(travelling, jnp.asarray(True), jnp.asarray(False), moving, due & travelling, jnp.ones(()))
+    moving = age >= learn + jnp.minimum(HEAD_START, HEAD_START_SHARE * rest)
+    return Clock(travelling, age < learn, age == learn, moving, due, jnp.maximum(1.0 - 3.0 / rest, 0.0))
