@@ -22,12 +22,19 @@ class Report(NamedTuple):
 
 
 def marginal(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any, state: State) -> Report:
-    """Which of S latents, drawn from the widened frame, made each of M simulated points? All share their noise."""
+    """Which of S latents, drawn from the widened frame, made each of M simulated points? The S share their noise."""
     keys = jax.random.split(key, 3)
     index = choose_points(keys[0], setup.layout.num_points, setup.points)
     eps = jax.tree.map(lambda e: rates.proposal_width * e, noise(setup, keys[1], setup.latent_samples, index.size))
     latents = families.transform(families.at_points(state.frame, index), eps)
-    points = simulated_points(setup, data, state, run(setup, data, keys[2], latents, index).observed, index)
+    runs = jax.random.split(keys[2], setup.replicates)
+    simulated = jax.vmap(lambda key: run(setup, data, key, latents, index).observed, out_axes=1)(runs)
+    simulated = jax.tree.map(lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), simulated)
+    index, latents = (
+        jnp.tile(index, setup.replicates),
+        Latents(latents.globals, jnp.tile(latents.locals, (1, setup.replicates, 1))),
+    )
+    points = simulated_points(setup, data, state, simulated, index)
     estimator = estimators.with_parameters(setup, ratio, data)
     logits = estimators.pairs(setup, data, state, estimator, points, latents)
     losses = sum(

@@ -243,7 +243,11 @@ def _without_key_type(leaf: jax.Array) -> jax.Array:
 
 
 def _simulated_per_step(setup: Setup) -> int:
-    return setup.latent_samples * setup.points * setup.disc_updates if setup.method == "implicit_klqp" else 0
+    return (
+        setup.latent_samples * setup.points * setup.replicates * setup.disc_updates
+        if setup.method == "implicit_klqp"
+        else 0
+    )
 
 
 class Compiled(NamedTuple):
@@ -302,6 +306,7 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
         ratio_loss="callable" if parts.ratio_loss is not None else options.resolved_ratio_loss,
         latent_samples=options.latent_samples,
         points=options.resolved_points(structure.num_points),
+        replicates=options.resolved_replicates(structure.num_points, structure.local_dim),
         disc_updates=options.disc_updates,
         gen_updates=options.gen_updates,
         gen_samples=options.gen_samples,

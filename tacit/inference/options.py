@@ -14,6 +14,11 @@ RatioLossName = Literal["multiclass", "log", "hinge"]
 ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
 
+# Data sets smaller than this are simulated several times an update, but at most so often.
+FEW_POINTS = 64
+MAX_REPLICATES = 8
+
+
 class OptimizerOptions(BaseModel):
     """An optimizer by its name in optax, the options it takes there, and how its learning rate falls."""
 
@@ -63,7 +68,8 @@ class InferenceOptions(BaseModel):
         ge=1,
         le=65_536,
         description="Data points simulated per latent draw and ratio update. By default an eighth of the data points, "
-        "at least 64 and at most 512: the more there are, the less one of them says.",
+        "at least 64 (from several simulations, if there are fewer) and at most 512: the more there are, the less "
+        "one of them says.",
     )
     disc_updates: int = Field(1, ge=1, le=100, description="Ratio updates per step.")
     gen_updates: int = Field(1, ge=1, le=100, description="Updates of the variational family per step.")
@@ -110,6 +116,13 @@ class InferenceOptions(BaseModel):
     def resolved_points(self, num_points: int) -> int:
         """Points simulated per update for a data set of `num_points`."""
         return min(num_points, self.points or min(512, max(64, num_points // 8)))
+
+    def resolved_replicates(self, num_points: int, local_dim: int) -> int:
+        """How often a data set so small is simulated per latent draw and update: r has much to learn from each of few
+        points. Points with latents of their own teach more already."""
+        if self.points is not None or local_dim or num_points >= FEW_POINTS:
+            return 1
+        return min(MAX_REPLICATES, -(-FEW_POINTS // num_points))
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

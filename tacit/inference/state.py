@@ -27,6 +27,7 @@ class Setup(NamedTuple):
     gen_optimizer: Optimizer
     latent_samples: int
     points: int
+    replicates: int
     disc_updates: int
     gen_updates: int
     gen_samples: int

@@ -67,10 +67,10 @@ def quadratic(key):
 
 
 def test_the_users_ratio_estimator_learns_the_true_ratio():
-    options = InferenceOptions(steps=2000, width=4, rank=1)
+    options = InferenceOptions(steps=3000, disc_learning_rate=0.03)
     parts = Parts(ratio_estimator=quadratic)
     session = initialize(KEY, MEAN, options=options, parts=parts)
-    session = update(session, 2000)
+    session = update(session, 3000)
     learnt = session.state.ratio_average
     assert float(learnt.slope) == pytest.approx(1.0, abs=0.15)
     assert float(learnt.curve) == pytest.approx(-0.5, abs=0.15)
@@ -91,7 +91,7 @@ def both(key):
 
 def test_a_dict_of_ratios_takes_a_dict_of_scales():
     parts = Parts(ratio_estimator=both, scale=(("x", 1.0), ("y", 3.0)))
-    result = fit(KEY, BOTH, options=InferenceOptions(steps=3000), parts=parts, num_draws=4000)
+    result = fit(KEY, BOTH, options=InferenceOptions(steps=3000, disc_learning_rate=0.03), parts=parts, num_draws=4000)
     assert_posterior(result.posterior["mu"], *posterior(1.0, 3.0))
 
 
