@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tacit.inference import estimators, families
+from tacit.inference import estimators, families, laws
 from tacit.inference.families import Latents
 from tacit.inference.problem import run_points, take_points
 from tacit.inference.rounds import Clock
@@ -39,9 +39,9 @@ def calibrate(setup: Setup, data: Data, key: jax.Array, clock: Clock, state: Sta
     index = choose_points(keys[0], num_points, EXTRA_POINTS * setup.points)
     estimator = estimators.with_parameters(setup, state.snapshot, data)
     eps = jax.tree.map(lambda e: WIDTH * e, noise(setup, keys[1], setup.latent_samples, index.size))
-    widths = choose(clock.travelling, state.q, state.frame)
-    around = widths._replace(loc=state.q.loc, local_loc=state.q.local_loc)
-    latents = families.transform(families.at_points(around, index), eps)
+    q = laws.gaussian(setup, data, state.q, state.trained, index)
+    widths = choose(clock.travelling, q, families.at_points(state.frame, index))
+    latents = families.transform(widths._replace(loc=q.loc, local_loc=q.local_loc), eps)
     eps = families.whiten(families.at_points(state.frame, index), latents)
     inputs = take_points(setup.layout, data.arrays, index).inputs
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tacit.inference import estimators, families
+from tacit.inference import estimators, families, laws
 from tacit.inference.estimators import Points
 from tacit.inference.families import Latents
 from tacit.inference.problem import prior_draw, take_points
@@ -61,8 +61,7 @@ def empirical(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any
     keys = jax.random.split(key, 3)
     layout = setup.layout
     index = choose_points(keys[0], layout.num_points, setup.points)
-    q = families.at_points(state.q, index)
-    latents = families.transform(q, noise(setup, keys[1], setup.latent_samples, index.size))
+    latents = laws.draw(setup, data, keys[1], state.q, state.trained, setup.latent_samples, index).latents
     inputs = take_points(layout, data.arrays, index).inputs
     raw = unstandardise(data, latents)
 

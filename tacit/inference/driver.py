@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import implicit_klqp, reliability
-from tacit.inference.families import GaussianBlocks
+from tacit.inference import implicit_klqp, laws, reliability
 from tacit.inference.options import InferenceOptions
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Problem, arrays, layout
@@ -193,7 +192,7 @@ def finalize(session: Session, num_draws: int) -> Fit:
     )
     return Fit(
         posterior=posterior,
-        variational=_variational(session.data, session.state.q_average),
+        variational=_variational(session),
         losses=losses,
         diagnostics=diagnostics,
         warnings=reliability.warnings(diagnostics, posterior),
@@ -294,6 +293,7 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
             f"local latent {hidden[0]!r} is implicit: without a density of its own it can be inferred under "
             "contrast 'empirical' only. Or let it be drawn inside the simulator of what is observed, and not inferred."
         )
+    laws.check(options.family, structure)
     setup = Setup(
         program=problem.program,
         layout=structure,
@@ -337,9 +337,12 @@ def _refuse_divergence(skipped: int, dropped: int, num_steps: int, simulated: in
         )
 
 
-def _variational(data: Data, q: GaussianBlocks) -> dict[str, np.ndarray]:
+def _variational(session: Session) -> dict[str, np.ndarray]:
+    data, state = session.data, session.state
+    trained = jax.tree_util.tree_leaves_with_path(state.trained_average)
     named = {
-        **q._asdict(),
+        **state.q_average._asdict(),
+        **{f"{session.setup.family}{jax.tree_util.keystr(path)}": leaf for path, leaf in trained},
         "centre_globals": data.latent_centre.globals,
         "spread_globals": data.latent_spread.globals,
         "centre_locals": data.latent_centre.locals,

@@ -82,7 +82,7 @@ def retract(q: GaussianBlocks, tangent: GaussianBlocks) -> GaussianBlocks:
     diagonal; likewise for the locals. A unit step moves the mean by one posterior standard deviation, however narrow q
     has become, and gradients there are natural gradients up to a factor 2 on the diagonal of A.
     """
-    scale, local_scale = _unit_tril(tangent.tril), _unit_tril(tangent.local_tril)
+    scale, local_scale = unit_tril(tangent.tril), unit_tril(tangent.local_tril)
     return GaussianBlocks(
         q.loc + q.tril @ tangent.loc,
         q.tril @ scale,
@@ -90,6 +90,11 @@ def retract(q: GaussianBlocks, tangent: GaussianBlocks) -> GaussianBlocks:
         q.coupling @ scale + q.local_tril @ tangent.coupling,
         q.local_tril @ local_scale,
     )
+
+
+def locals_alone(tangent: GaussianBlocks) -> GaussianBlocks:
+    """The part of a tangent that leaves the globals' law where it is."""
+    return tangent._replace(loc=jnp.zeros_like(tangent.loc), tril=jnp.zeros_like(tangent.tril))
 
 
 def natural_step(gradient: GaussianBlocks, rate: jax.Array, limit: float) -> GaussianBlocks:
@@ -131,7 +136,7 @@ def confine(frame: GaussianBlocks, q: GaussianBlocks, loc_limit: float, log_scal
 def restrict(family: str, tangent: GaussianBlocks) -> GaussianBlocks:
     """The part of a tangent that stays in a smaller family: `blocks` without coupling of locals to globals,
     `mean_field` without any correlation."""
-    if family == "full_rank":
+    if family not in ("blocks", "mean_field"):
         return tangent
     tangent = tangent._replace(coupling=jnp.zeros_like(tangent.coupling))
     if family == "blocks":
@@ -150,7 +155,8 @@ def distance(frame: GaussianBlocks, q: GaussianBlocks, loc_unit: float, log_scal
     return jnp.maximum(jnp.max(moved), jnp.max(scaled))
 
 
-def _unit_tril(a: jax.Array) -> jax.Array:
+def unit_tril(a: jax.Array) -> jax.Array:
+    """A lower triangular matrix, the exponential of the one given on its diagonal."""
     diagonal = jnp.exp(jnp.diagonal(a, axis1=-2, axis2=-1))
     return jnp.tril(a, -1) + diagonal[..., None] * jnp.eye(a.shape[-1])
 

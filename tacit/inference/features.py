@@ -49,6 +49,14 @@ def flatten(structure: Layout, observed: dict[str, jax.Array]) -> jax.Array:
     return jnp.concatenate([column.astype(jnp.float32) for column in columns], axis=1)
 
 
+def data_features(
+    structure: Layout, scale: FeatureScale, observed: dict[str, jax.Array], index: jax.Array
+) -> jax.Array:
+    """(M, D + C): the observed values and the covariates of the points `index`, on a common scale."""
+    values = jnp.arcsinh((flatten(structure, observed) - scale.centre) / scale.spread)
+    return jnp.concatenate([values, scale.covariates[index]], axis=1)
+
+
 def point_features(
     structure: Layout, scale: FeatureScale, observed: dict[str, jax.Array], frame: GaussianBlocks, index: jax.Array
 ) -> jax.Array:
@@ -57,7 +65,7 @@ def point_features(
     Where points have latents of their own, the estimator sees those whitened by `frame`; the data tower is told how
     (their location and scale there), since that differs from point to point.
     """
-    parts = [jnp.arcsinh((flatten(structure, observed) - scale.centre) / scale.spread), scale.covariates[index]]
+    parts = [data_features(structure, scale, observed, index)]
     if structure.local_dim:
         q = at_points(frame, index)
         row, column = jnp.tril_indices(structure.local_dim, -1)

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from tacit.inference import calibration, contrasts, estimators, families
+from tacit.inference import calibration, contrasts, estimators, families, laws
 from tacit.inference.critic import phi, psi
 from tacit.inference.families import GaussianBlocks, Latents
 from tacit.inference.features import feature_scale
@@ -41,7 +41,6 @@ from tacit.inference.state import (
     all_finite,
     choose,
     choose_points,
-    noise,
     run,
     unstandardise,
 )
@@ -80,10 +79,10 @@ def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Data:
 
 def init(setup: Setup, key: jax.Array, data: Data) -> State:
     """The state before the first step: q is the prior's Gaussian, r is small and random."""
-    key, ratio_key = jax.random.split(key)
+    key, ratio_key, trained_key = jax.random.split(key, 3)
     estimator = estimators.make(setup, ratio_key, data)
     ratio = estimators.parameters(estimator)
-    q = families.init_gaussian(setup.layout.global_dim, setup.layout.num_points, setup.layout.local_dim)
+    q, trained = laws.start(setup, trained_key, data)
     zero, count = jnp.zeros(()), jnp.zeros((), int)
     return State(
         step=count,
@@ -94,7 +93,10 @@ def init(setup: Setup, key: jax.Array, data: Data) -> State:
         q=q,
         q_average=q,
         q_optimizer=_optimizer(setup.parts.gen_optimizer, setup.gen_optimizer).init(families.zero_tangent(q)),
-        frame=q,
+        trained=trained,
+        trained_average=trained,
+        trained_optimizer=laws.optimizer().init(trained),
+        frame=laws.frame(setup, data, q, trained),
         frame_age=count,
         snapshot=ratio,
         data_features=jnp.zeros(estimator.scale.shape if _summed(setup) else 0),
@@ -130,7 +132,7 @@ def step(setup: Setup, rates: Rates, data: Data, state: State, only: Update | No
         state = jax.lax.cond(due, functools.partial(take_snapshot, setup, data), lambda state: state, state)
     for gen_key in keys[setup.disc_updates :] if only != "Disc" else []:
         state = update_gen(setup, rates, data, gen_key, now._replace(moving=now.moving | (only == "Gen")), state)
-    return _advance(rates, now, state)
+    return _advance(setup, rates, data, now, state)
 
 
 class Draws(NamedTuple):
@@ -144,22 +146,19 @@ class Draws(NamedTuple):
 def sample(setup: Setup, data: Data, state: State, key: jax.Array, num_draws: int) -> Draws:
     """Draws from the averaged q."""
     layout = setup.layout
-    noise_key, run_key = jax.random.split(key)
-    state = state._replace(q=state.q_average)
+    draw_key, run_key = jax.random.split(key)
     index = jnp.arange(layout.num_points)
 
-    def one(eps: Latents) -> Draws:
-        batch = jax.tree.map(lambda e: e[None], eps)
-        latents = families.transform(state.q, batch)
+    def one(key: jax.Array) -> Draws:
+        latents, _, log_qs = laws.draw(setup, data, key, state.q_average, state.trained_average, 1, index)
         raw = unstandardise(data, latents)
         inputs = data.arrays.inputs
         values = run_points(run_key, setup.program, layout, inputs, raw.globals[0], raw.locals[0]).values
-        log_q = -jnp.sum(eps.globals**2) / 2
-        if setup.contrast == "marginal":  # the empirical contrast has the locals' q inside r
-            log_q += -jnp.sum(eps.locals**2) / 2
-        return Draws(values, _log_target(setup, data, run_key, state, latents, index)[0] - log_q)
+        # The empirical contrast has the locals' q inside r.
+        log_q = sum(log_qs) if setup.contrast == "marginal" else log_qs[0]
+        return Draws(values, (_log_target(setup, data, run_key, state, latents, index) - log_q)[0])
 
-    return jax.lax.map(one, noise(setup, noise_key, num_draws, layout.num_points), batch_size=256)
+    return jax.lax.map(one, jax.random.split(draw_key, num_draws), batch_size=256)
 
 
 def update_disc(setup: Setup, rates: Rates, data: Data, key: jax.Array, state: State) -> State:
@@ -211,8 +210,9 @@ def take_snapshot(setup: Setup, data: Data, state: State) -> State:
 
 def update_gen(setup: Setup, rates: Rates, data: Data, key: jax.Array, now: Clock, state: State) -> State:
     """One update of q within the frame's trust region ("Gen"), by natural gradients unless asked otherwise."""
-    loss, gradient = jax.value_and_grad(gen_loss, argnums=4)(setup, data, key, state, families.zero_tangent(state.q))
-    gradient = families.restrict(setup.family, gradient)
+    here = families.zero_tangent(state.q), state.trained
+    loss, gradients = jax.value_and_grad(gen_loss, argnums=4)(setup, data, key, state, here)
+    gradient = families.restrict(setup.family, gradients[0])
     rate = rates.gen * setup.gen_optimizer.factor(2.0 * state.step / rates.steps - 1.0)
     if setup.gen_optimizer.name == NATURAL and setup.parts.gen_optimizer is None:
         move, optimizer = families.natural_step(gradient, rate, MAX_STEP), state.q_optimizer
@@ -221,28 +221,38 @@ def update_gen(setup: Setup, rates: Rates, data: Data, key: jax.Array, now: Cloc
         move, optimizer = transformation.update(gradient, state.q_optimizer, families.zero_tangent(state.q))
         if setup.parts.gen_optimizer is None:
             move = jax.tree.map(lambda m: rate * m, move)
+    bending = laws.bending(setup, travelling=now.travelling)
+    move = choose(bending, families.locals_alone(move), move)
     q = families.retract(state.q, move)
     if setup.method == "implicit_klqp":
         trust = jnp.where(now.travelling, 1.0, ARRIVED_TRUST)
-        q = families.confine(state.frame, q, trust * TRUST_LOC, trust * TRUST_LOG_SCALE)
-    finite = all_finite(gradient)
-    q, optimizer = choose(finite & now.moving, (q, optimizer), (state.q, state.q_optimizer))
-    return state._replace(q=q, q_optimizer=optimizer, loss_gen=loss, skipped=state.skipped + ~finite)
+        q = choose(bending, q, families.confine(state.frame, q, trust * TRUST_LOC, trust * TRUST_LOG_SCALE))
+    trained, memory = laws.train(rate, gradients[1], state.trained, state.trained_optimizer)
+    if setup.family == "flow":
+        old_flow = state.trained, state.trained_optimizer
+        trained, memory = choose(bending, (trained, memory), old_flow)
+    finite = all_finite(gradients)
+    old = {"q": state.q, "q_optimizer": state.q_optimizer}
+    old |= {"trained": state.trained, "trained_optimizer": state.trained_optimizer}
+    new = {"q": q, "q_optimizer": optimizer, "trained": trained, "trained_optimizer": memory}
+    moved = choose(finite & now.moving, new, old)
+    return state._replace(**moved, loss_gen=loss, skipped=state.skipped + ~finite)
 
 
-def gen_loss(setup: Setup, data: Data, key: jax.Array, state: State, tangent: GaussianBlocks) -> jax.Array:
-    """The variational loss at the member of the family that `tangent` leads to; the ratio estimator is held fixed."""
+def gen_loss(
+    setup: Setup, data: Data, key: jax.Array, state: State, at: tuple[GaussianBlocks, laws.Trained]
+) -> jax.Array:
+    """The variational loss at the member of the family that `at` leads to, a tangent of q and what is trained beside
+    it; the ratio estimator is held fixed."""
     layout = setup.layout
-    point_key, noise_key, run_key = jax.random.split(key, 3)
+    point_key, draw_key, run_key = jax.random.split(key, 3)
     # Points that enter by their summed features need no run; the program runs for its priors alone.
     summed = _summed(setup) and setup.method == "implicit_klqp"
     index = choose_points(point_key, layout.num_points, 1 if summed else setup.gen_points)
-    q = families.retract(state.q, tangent)
-    half = noise(setup, noise_key, setup.gen_samples // 2, index.size)
-    eps = jax.tree.map(lambda e: jnp.concatenate([e, -e]), half)
-    latents = families.transform(families.at_points(q, index), eps)
-    target = _log_target(setup, data, run_key, state, latents, index)
-    entropy, local_entropy = families.entropy(q)
+    q = families.retract(state.q, at[0])
+    draws = laws.draw(setup, data, draw_key, q, at[1], setup.gen_samples, index)
+    target = _log_target(setup, data, run_key, state, draws.latents, index)
+    entropy, local_entropy = draws.entropy
     loss = -(jnp.mean(target) + entropy + (local_entropy if setup.contrast == "marginal" else 0.0))
     return loss if setup.parts.gen_regularization is None else loss + setup.parts.gen_regularization(q)
 
@@ -288,15 +298,17 @@ def _optimizer(own: optax.GradientTransformation | None, chosen: Optimizer) -> o
     return optax.identity() if chosen.name == NATURAL else chosen.transformation()
 
 
-def _advance(rates: Rates, now: Clock, state: State) -> State:
+def _advance(setup: Setup, rates: Rates, data: Data, now: Clock, state: State) -> State:
     """Lets the frame follow q, and averages q over the last steps."""
     averaged = state.step - (1.0 - AVERAGED) * rates.steps
     share = jnp.where(averaged < 0, 0.0, jnp.minimum(0.998, averaged / (10.0 + averaged)))
-    average = jax.tree.map(lambda a, p: share * a + (1.0 - share) * p, state.q_average, state.q)
+    averages, now_at = (state.q_average, state.trained_average), (state.q, state.trained)
+    q_average, trained_average = jax.tree.map(lambda a, p: share * a + (1.0 - share) * p, averages, now_at)
     return state._replace(
         step=state.step + 1,
-        frame=choose(now.due, state.q, state.frame),
+        frame=jax.lax.cond(now.due, lambda: laws.frame(setup, data, state.q, state.trained), lambda: state.frame),
         frame_age=jnp.where(now.due, 0, state.frame_age + 1),
-        q_average=average,
+        q_average=q_average,
+        trained_average=trained_average,
         calibration=choose(now.due, jax.tree.map(jnp.zeros_like, state.calibration), state.calibration),
     )

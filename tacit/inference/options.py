@@ -9,7 +9,7 @@ from tacit.inference.optimizers import NAMES, NATURAL, Optimizer, optimizer
 
 Contrast = Literal["marginal", "empirical"]
 Method = Literal["implicit_klqp", "klqp"]
-Family = Literal["full_rank", "blocks", "mean_field"]
+Family = Literal["full_rank", "blocks", "mean_field", "amortized", "flow"]
 RatioLossName = Literal["multiclass", "log", "hinge"]
 ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
@@ -60,7 +60,9 @@ class InferenceOptions(BaseModel):
         "full_rank",
         description="Gaussian after a change of variables. full_rank: all correlations but those between different "
         "data points' latents given the globals, of which a posterior of independent points has none; blocks: "
-        "correlations among the globals and within a data point only; mean_field: none.",
+        "correlations among the globals and within a data point only; mean_field: none. amortized: as full_rank, the "
+        "law of a data point's latents given by a network of the point (an inference network). flow: as full_rank, "
+        "the globals' law bent by a normalising flow, for skewed, curved or heavy-tailed posteriors.",
     )
     latent_samples: int = Field(16, ge=2, le=1024, description="Latent draws per ratio update.")
     points: int | None = Field(

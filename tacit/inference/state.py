@@ -71,7 +71,8 @@ class Calibration(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that changes during a fit, and all that is needed to go on with it in another process."""
+    """All that changes during a fit, and all that is needed to go on with it in another process. `trained`: what q's
+    family has beside the Gaussian `q`; see `laws`."""
 
     step: jax.Array
     key: jax.Array
@@ -81,6 +82,9 @@ class State(NamedTuple):
     q: GaussianBlocks
     q_average: GaussianBlocks
     q_optimizer: Any
+    trained: Any
+    trained_average: Any
+    trained_optimizer: Any
     frame: GaussianBlocks
     frame_age: jax.Array
     snapshot: Any
