@@ -3,18 +3,20 @@
 import functools
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import implicit_klqp, laws, reliability
+from tacit.inference import finish, implicit_klqp, laws, restarts, stopping
+from tacit.inference.finish import Ended, Fit
 from tacit.inference.options import InferenceOptions
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Problem, arrays, layout
 from tacit.inference.state import Data, Rates, Setup, State
+from tacit.inference.stopping import Watch
 
 # A chunk lasts about this long: short enough to cancel and report, long enough to cost nothing.
 CHUNK_SECONDS = 0.5
@@ -26,7 +28,8 @@ DEFAULT_PARTS = Parts()
 
 
 class Progress(NamedTuple):
-    """Where a fit stands. `loss_gen` is the variational loss, `loss_disc` the ratio estimator's; chunk averages."""
+    """Where a fit stands. `loss_gen` is the variational loss, `loss_disc` the ratio estimator's: averages over the
+    chunk and the restarts. `total` falls when the fit ends early."""
 
     step: int
     total: int
@@ -36,33 +39,21 @@ class Progress(NamedTuple):
     eta_s: float
 
 
-class Fit(NamedTuple):
-    """A finished fit.
-
-    Attributes:
-      posterior: draws of every latent and deterministic variable in its own space, draws along axis 0.
-      variational: the parameters of q by name, with the centre and spread of the space it lives in.
-      losses: `step`, `loss_gen`, `loss_disc`, `correct`, one entry per report.
-      diagnostics: figures to judge the fit by, JSON-able; see `reliability`.
-      warnings: sentences; empty when nothing speaks against the fit.
-    """
-
-    posterior: dict[str, np.ndarray]
-    variational: dict[str, np.ndarray]
-    losses: dict[str, np.ndarray]
-    diagnostics: dict[str, Any]
-    warnings: list[str]
-
-
 class Session(NamedTuple):
-    """A fit under way. `history` holds a row (step, loss_gen, loss_disc, correct) per update."""
+    """A fit under way, of one restart or several.
+
+    `total`: steps to make, the budget, or fewer once the loss was flat. `history` holds a row per update: the step,
+    then loss_gen, loss_disc and correct of every restart.
+    """
 
     setup: Setup
     rates: Rates
+    options: InferenceOptions
     total: int
     sample_key: jax.Array
     data: Data
     state: State
+    watch: Watch
     history: tuple[tuple[float, ...], ...]
 
     @property
@@ -121,12 +112,12 @@ def run(
     """
     num_steps, saved, first = FIRST_CHUNK, time.perf_counter(), session.done
     while session.done < session.total:
-        start = time.perf_counter()
+        before, start = session.done, time.perf_counter()
         session = update(session, num_steps)
         done, now = session.done, time.perf_counter()
-        speed = num_steps / (now - start)
+        speed = (done - before) / (now - start)
         if on_progress is not None:
-            _, loss_gen, loss_disc, _ = session.history[-1]
+            loss_gen, loss_disc, _ = np.mean(np.reshape(session.history[-1][1:], (3, -1)), axis=1).tolist()
             on_progress(Progress(done, session.total, loss_gen, loss_disc, speed, (session.total - done) / speed))
         stopping = stop is not None and stop() and done < session.total
         if on_checkpoint is not None and done < session.total and (stopping or now - saved > checkpoint_seconds):
@@ -149,7 +140,8 @@ def initialize(
     compiled = _compiled(setup)
     prepare_key, init_key, sample_key = jax.random.split(key, 3)
     data = compiled.prepare(prepare_key, arrays(problem, setup.layout))
-    return Session(setup, rates, options.steps, sample_key, data, compiled.init(init_key, data), ())
+    state, seen = compiled.init(init_key, data), stopping.start(setup, rates)
+    return Session(setup, rates, options, options.steps, sample_key, data, state, seen, ())
 
 
 def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Update | None = None) -> Session:
@@ -165,46 +157,44 @@ def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Upd
     num_steps = min(num_steps, session.total - session.done)
     if num_steps <= 0:
         return session
-    before = int(session.state.skipped), int(session.state.dropped)
-    state, sums = _compiled(session.setup).chunk(session.rates, session.data, session.state, num_steps, variables)
-    done = session.done + num_steps
-    skipped, dropped = int(state.skipped) - before[0], int(state.dropped) - before[1]
-    _refuse_divergence(skipped, dropped, num_steps, _simulated_per_step(session.setup), done)
-    row = (float(done), *(float(s) / num_steps for s in sums))
-    return session._replace(state=state, history=(*session.history, row))
+    before = np.asarray(session.state.skipped), np.asarray(session.state.dropped)
+    chunk = _compiled(session.setup).chunk
+    state, seen, sums = chunk(session.rates, session.data, session.state, session.watch, num_steps, variables)
+    done = int(state.step)
+    made = done - session.done
+    # A restart that fails loses against the others; the fit fails with its best.
+    skipped = int(np.min(np.asarray(state.skipped) - before[0]))
+    dropped = int(np.min(np.asarray(state.dropped) - before[1]))
+    _refuse_divergence(skipped, dropped, made, _simulated_per_step(session.setup), done)
+    row = (float(done), *(np.asarray(sums).reshape(-1) / made).tolist())
+    return session._replace(state=state, watch=seen, total=int(seen.total), history=(*session.history, row))
 
 
 def finalize(session: Session, num_draws: int) -> Fit:
     """Draws from q, and judges the fit."""
-    draws = _compiled(session.setup).sample(session.data, session.state, session.sample_key, num_draws)
-    columns = np.array(session.history or [(0.0, np.nan, np.nan, np.nan)]).T
-    names = ("loss_gen", "loss_disc", "correct")
-    losses = {"step": columns[0].astype(np.int32)} | {
-        name: column.astype(np.float32) for name, column in zip(names, columns[1:], strict=True)
-    }
-    posterior = {name: np.asarray(value) for name, value in draws.values.items()}
-    diagnostics = reliability.diagnostics(
-        session.setup,
-        session.state,
-        losses,
-        np.asarray(draws.log_weight),
+    compiled = _compiled(session.setup)
+    judged = None
+    if session.setup.restarts > 1:
+        judged = np.asarray(compiled.judge(session.data, jax.random.fold_in(session.sample_key, 1), session.state))
+    ended = Ended(
+        setup=session.setup,
+        options=session.options,
+        data=session.data,
+        state=session.state,
+        history=finish.losses(session.history, session.setup.restarts),
         simulated=_simulated_per_step(session.setup) * session.done,
+        judged=judged,
+        flat=session.total < session.options.steps,
     )
-    return Fit(
-        posterior=posterior,
-        variational=_variational(session),
-        losses=losses,
-        diagnostics=diagnostics,
-        warnings=reliability.warnings(diagnostics, posterior),
-    )
+    return finish.finish(ended, compiled.sample, session.sample_key, num_draws)
 
 
 def save(session: Session) -> dict[str, np.ndarray]:
     """All that changes or was drawn at random in a session, as named arrays: what `load` needs to go on."""
-    tree = (session.sample_key, session.data, session.state)
+    tree = (session.sample_key, session.data, session.state, session.watch)
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     named = {jax.tree_util.keystr(path): np.asarray(_without_key_type(leaf)) for path, leaf in leaves}
-    return {**named, "history": np.array(session.history).reshape(-1, 4)}
+    return {**named, "history": np.array(session.history).reshape(-1, 1 + 3 * session.setup.restarts)}
 
 
 def load(
@@ -220,7 +210,7 @@ def load(
       InferenceError: the checkpoint is not of such a session.
     """
     options = options or InferenceOptions()
-    fresh = jax.eval_shape(lambda key: initialize(key, problem, options=options, parts=parts)[3:6], jax.random.key(0))
+    fresh = jax.eval_shape(lambda key: initialize(key, problem, options=options, parts=parts)[4:8], jax.random.key(0))
     paths, structure = jax.tree_util.tree_flatten_with_path(fresh)
     leaves = []
     for path, like in paths:
@@ -231,10 +221,12 @@ def load(
             raise InferenceError(f"the checkpoint does not belong to this problem and these options: {name} differs")
         is_key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
         leaves.append(jax.random.wrap_key_data(jnp.asarray(leaf)) if is_key else jnp.asarray(leaf))
-    sample_key, data, state = jax.tree.unflatten(structure, leaves)
+    sample_key, data, state, seen = jax.tree.unflatten(structure, leaves)
     setup, rates = _setup(problem, options, parts)
+    if not 0 < int(seen.total) <= options.steps or (not options.stop_when_flat and int(seen.total) < options.steps):
+        raise InferenceError(f"the checkpoint is of a fit of {int(seen.total)} steps, not of {options.steps}")
     history = tuple(tuple(float(x) for x in row) for row in saved["history"])
-    return Session(setup, rates, options.steps, sample_key, data, state, history)
+    return Session(setup, rates, options, int(seen.total), sample_key, data, state, seen, history)
 
 
 def _without_key_type(leaf: jax.Array) -> jax.Array:
@@ -254,28 +246,43 @@ class Compiled(NamedTuple):
 
     prepare: Callable[..., Data]
     init: Callable[..., State]
-    chunk: Callable[..., tuple[State, jax.Array]]
+    chunk: Callable[..., tuple[State, Watch, jax.Array]]
+    judge: Callable[..., jax.Array]
     sample: Callable[..., implicit_klqp.Draws]
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled(setup: Setup) -> Compiled:
     def chunk(
-        rates: Rates, data: Data, state: State, num_steps: jax.Array, only: implicit_klqp.Update | None
-    ) -> tuple[State, jax.Array]:
-        """`num_steps` steps; also the sums of loss_gen, loss_disc, correct over them."""
+        rates: Rates,
+        data: Data,
+        state: State,
+        seen: Watch,
+        num_steps: jax.Array,
+        only: implicit_klqp.Update | None,
+    ) -> tuple[State, Watch, jax.Array]:
+        """`num_steps` steps, or as many as are left; also the sums of loss_gen, loss_disc, correct over them."""
+        last = state.step + num_steps
+        Carry = tuple[State, Watch, jax.Array]
 
-        def body(_: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-            state, sums = carry
-            state = implicit_klqp.step(setup, rates, data, state, only)
-            return state, sums + jnp.nan_to_num(jnp.stack([state.loss_gen, state.loss_disc, state.correct]))
+        def body(carry: Carry) -> Carry:
+            state, seen, sums = carry
+            now = rates._replace(steps=seen.total.astype(float))
+            state = restarts.each(setup, lambda s: implicit_klqp.step(setup, now, data, s, only))(state)
+            if only is None:
+                seen = stopping.watch(setup, rates, state, seen)
+            return state, seen, sums + jnp.nan_to_num(jnp.stack([state.loss_gen, state.loss_disc, state.correct]))
 
-        return jax.lax.fori_loop(0, num_steps, body, (state, jnp.zeros(3)))
+        def more(carry: Carry) -> jax.Array:
+            return carry[0].step < jnp.minimum(last, carry[1].total)
+
+        return jax.lax.while_loop(more, body, (state, seen, jnp.zeros((3, *state.loss_gen.shape))))
 
     return Compiled(
         prepare=jax.jit(functools.partial(implicit_klqp.prepare, setup)),
-        init=jax.jit(functools.partial(implicit_klqp.init, setup)),
-        chunk=jax.jit(chunk, donate_argnums=2, static_argnums=4),
+        init=jax.jit(functools.partial(restarts.init, setup)),
+        chunk=jax.jit(chunk, donate_argnums=2, static_argnums=5),
+        judge=jax.jit(functools.partial(restarts.judge, setup)),
         sample=jax.jit(functools.partial(implicit_klqp.sample, setup), static_argnums=3),
     )
 
@@ -313,12 +320,14 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
         gen_points=options.resolved_gen_points(structure.num_points),
         width=options.width,
         rank=options.rank,
+        restarts=options.restarts,
     )
     rates = Rates(
         steps=jnp.float32(options.steps),
         disc=jnp.float32(options.disc_learning_rate),
         gen=jnp.float32(options.gen_learning_rate),
         proposal_width=jnp.float32(options.proposal_width),
+        tolerance=jnp.float32(options.flat_tolerance if options.stop_when_flat else -1.0),
     )
     return setup, rates
 
@@ -335,17 +344,3 @@ def _refuse_divergence(skipped: int, dropped: int, num_steps: int, simulated: in
             f"{skipped} of {num_steps} updates before step {done} were not finite. The program may divide by zero, "
             "take the logarithm of a negative number or overflow at plausible latents: try draws from its prior."
         )
-
-
-def _variational(session: Session) -> dict[str, np.ndarray]:
-    data, state = session.data, session.state
-    trained = jax.tree_util.tree_leaves_with_path(state.trained_average)
-    named = {
-        **state.q_average._asdict(),
-        **{f"{session.setup.family}{jax.tree_util.keystr(path)}": leaf for path, leaf in trained},
-        "centre_globals": data.latent_centre.globals,
-        "spread_globals": data.latent_spread.globals,
-        "centre_locals": data.latent_centre.locals,
-        "spread_locals": data.latent_spread.locals,
-    }
-    return {name: np.asarray(value) for name, value in named.items()}

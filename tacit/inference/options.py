@@ -11,6 +11,7 @@ Contrast = Literal["marginal", "empirical"]
 Method = Literal["implicit_klqp", "klqp"]
 Family = Literal["full_rank", "blocks", "mean_field", "amortized", "flow"]
 RatioLossName = Literal["multiclass", "log", "hinge"]
+RestartChoice = Literal["best", "pooled"]
 ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
 
@@ -96,6 +97,27 @@ class InferenceOptions(BaseModel):
     )
     width: int = Field(64, ge=4, le=2048, description="Hidden units per layer of the ratio estimator.")
     rank: int = Field(16, ge=1, le=1024, description="Learnt features of the latents, beside the quadratic ones.")
+
+    stop_when_flat: bool = Field(
+        False,
+        description="End before all steps are made when the loss is flat: when its means over two successive windows, "
+        "each a twentieth of the steps, differ by less than flat_tolerance standard errors.",
+    )
+    flat_tolerance: float = Field(1.0, gt=0.0, le=10.0, description="See stop_when_flat.")
+    restarts: int = Field(
+        1, ge=1, le=64, description="Fits with different seeds, made side by side by one compiled program."
+    )
+    restart_choice: RestartChoice = Field(
+        "best",
+        description="Of several restarts the one whose variational loss is least, each judged by the ratio estimators "
+        "of all (best), or as many draws of each (pooled).",
+    )
+    resample: bool = Field(
+        False,
+        description="Store draws resampled from four times as many draws of q by Pareto-smoothed importance weights of "
+        "the posterior (implicit_klqp: as the ratio estimator sees it); refused, with a warning, where k-hat is above "
+        "0.7.",
+    )
 
     @field_validator("disc_optimizer", "gen_optimizer")
     @classmethod

@@ -10,15 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from arviz_stats.base import array_stats
 
-from tacit.inference import families
+from tacit.inference import families, resampling
 from tacit.inference.rounds import CALIBRATE
 from tacit.inference.state import Setup, State
 
-K_HAT_LIMIT = 0.7
-# With so large a share of effective draws the weights are all but equal, and the shape of their tail is of no account.
-EQUAL_WEIGHTS = 0.9
 # q counts as still moving when at the end it is so far from its average, in standard deviations of a mean.
 MOVING = 0.25
 SATURATED = 0.99
@@ -26,13 +22,12 @@ SATURATED = 0.99
 FAR = 2.0
 
 
-def diagnostics(
-    setup: Setup, state: State, losses: Mapping[str, np.ndarray], log_weight: np.ndarray, *, simulated: int
-) -> dict[str, Any]:
+def diagnostics(setup: Setup, state: State, losses: Mapping[str, np.ndarray], *, simulated: int) -> dict[str, Any]:
     """Figures over the last tenth of the steps.
 
-    `ratio_chance` is what guessing scores on `ratio_correct`; `k_hat` and `effective_draws` are of importance
-    resampling from q; `moved` is the distance of the last q from the average, in posterior standard deviations.
+    `ratio_chance` is what guessing scores on `ratio_correct`; `moved` is the distance of the last q from the average,
+    in posterior standard deviations. Those of the importance weights, `k_hat` and `effective_draws` out of
+    `proposed_draws`, come from `finish`.
     """
     steps = int(losses["step"][-1])
     last = losses["step"] > 0.9 * steps
@@ -45,8 +40,6 @@ def diagnostics(
         "loss_gen": float(np.mean(losses["loss_gen"][last])),
         "moved": _distance(state.q_average, state.q),
         "skipped_updates": int(state.skipped),
-        "draws": len(log_weight),
-        **_importance(log_weight),
     }
     if setup.method == "implicit_klqp":
         figures |= {
@@ -65,9 +58,9 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
     found = []
     if figures["k_hat"] is None:
         found.append("The importance weights are not finite: the fit cannot be judged, and should not be trusted.")
-    elif figures["k_hat"] > K_HAT_LIMIT and figures["effective_draws"] < EQUAL_WEIGHTS * figures["draws"]:
+    elif resampling.heavy_tailed(figures["k_hat"], figures["effective_draws"], figures["proposed_draws"]):
         found.append(
-            f"Pareto k-hat is {figures['k_hat']:.2f}, above {K_HAT_LIMIT}: the posterior has parts that the "
+            f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: the posterior has parts that the "
             "variational family does not reach (heavier tails, bends or further modes). Means are often still usable; "
             "tail probabilities are not."
         )
@@ -111,12 +104,3 @@ def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
 def _distance(frame: families.GaussianBlocks, q: families.GaussianBlocks) -> float:
     """The largest move of a mean, in the frame's standard deviations, or twice the largest of a log scale."""
     return float(families.distance(frame, q, 1.0, 0.5))
-
-
-def _importance(log_weight: np.ndarray) -> dict[str, Any]:
-    if not np.all(np.isfinite(log_weight)) or len(log_weight) < 100:
-        return {"k_hat": None, "effective_draws": None}
-    # The library takes log likelihoods, of which the weights are the inverse.
-    smoothed, k_hat = array_stats.psislw(-log_weight.astype(np.float64))
-    weights = np.exp(smoothed - smoothed.max())
-    return {"k_hat": float(k_hat), "effective_draws": float(weights.sum() ** 2 / (weights**2).sum())}

@@ -48,8 +48,10 @@ def clock(setup: Setup, rates: Rates, state: State) -> Clock:
     progress, age = state.step / rates.steps, state.frame_age
     travelling, last = progress < TRAVEL, progress >= SETTLED
     longer = (SETTLED - TRAVEL) / 2 * rates.steps
-    length = jnp.where(travelling, ROUND, jnp.where(last, (1.0 - SETTLED) * rates.steps, longer))
-    learn = jnp.floor(jnp.where(last, (CALIBRATE - SETTLED) * rates.steps, LEARN * length))
+    # The last round ends with the fit, whose total may have been shortened since the round began.
+    begun = state.step - age
+    length = jnp.where(travelling, ROUND, jnp.where(last, rates.steps - begun, longer))
+    learn = jnp.floor(jnp.where(last, CALIBRATE * rates.steps - begun, LEARN * length))
     rest = jnp.maximum(length - learn, 1.0)
     due = ~last & (age >= length - 1)
     if not setup.calibrated:

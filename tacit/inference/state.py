@@ -34,6 +34,7 @@ class Setup(NamedTuple):
     gen_points: int
     width: int
     rank: int
+    restarts: int = 1
 
     @property
     def calibrated(self) -> bool:
@@ -43,12 +44,14 @@ class Setup(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What may change without compiling anew: number of steps, learning rates, proposal width."""
+    """What may change without compiling anew: number of steps, learning rates, proposal width, and how flat the loss
+    must be to stop early, in standard errors (never, if negative)."""
 
     steps: jax.Array
     disc: jax.Array
     gen: jax.Array
     proposal_width: jax.Array
+    tolerance: jax.Array
 
 
 class Data(NamedTuple):

@@ -1,0 +1,157 @@
+"""What a fit ends with: draws from q, resampled if asked for, and figures to judge it by."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from tacit.inference import pooling, reliability, resampling, restarts
+from tacit.inference.implicit_klqp import Draws
+from tacit.inference.options import InferenceOptions
+from tacit.inference.resampling import Importance
+from tacit.inference.state import Data, Setup, State
+
+Sampler = Callable[[Data, State, jax.Array, int], Draws]
+
+
+class Fit(NamedTuple):
+    """A finished fit.
+
+    Attributes:
+      posterior: draws of every latent and deterministic variable in its own space, draws along axis 0.
+      variational: the parameters of q by name, with the centre and spread of the space it lives in; of pooled restarts
+        one after the other along axis 0.
+      losses: `step`, `loss_gen`, `loss_disc`, `correct`, one entry per report.
+      diagnostics: figures to judge the fit by, JSON-able; see `reliability`.
+      warnings: sentences; empty when nothing speaks against the fit.
+    """
+
+    posterior: dict[str, np.ndarray]
+    variational: dict[str, np.ndarray]
+    losses: dict[str, np.ndarray]
+    diagnostics: dict[str, Any]
+    warnings: list[str]
+
+
+class Ended(NamedTuple):
+    """A fit whose steps are made. `history` is of `losses`; `judged` (R, R) of `restarts.judge`, None for a single fit;
+    `simulated` points by each restart; `flat`, whether it ended early."""
+
+    setup: Setup
+    options: InferenceOptions
+    data: Data
+    state: State
+    history: list[dict[str, np.ndarray]]
+    simulated: int
+    judged: np.ndarray | None
+    flat: bool
+
+
+class Drawn(NamedTuple):
+    """The draws to store, and what their weights, or those of the draws they were chosen from, say. `resampled` is None
+    where that was not asked for."""
+
+    posterior: dict[str, np.ndarray]
+    importance: Importance
+    proposed: int
+    resampled: bool | None
+
+
+def draw(sample: Callable[[jax.Array, int], Draws], key: jax.Array, num_draws: int, *, resample: bool) -> Drawn:
+    """Draws from q, or from more draws of q by their importance weights where these can be trusted.
+
+    Args:
+      sample: draws of q, by a key and their number.
+    """
+    proposed = resampling.proposed(num_draws) if resample else num_draws
+    draws = sample(key, proposed)
+    found = resampling.importance(np.asarray(draws.log_weight))
+    if not resample:
+        return Drawn({name: np.asarray(value) for name, value in draws.values.items()}, found, proposed, None)
+    index = np.arange(num_draws)
+    if usable := resampling.usable(found):
+        assert found.weights is not None
+        uniform = jax.random.uniform(jax.random.fold_in(key, 1), (1 + num_draws,))
+        index = resampling.resampled(np.asarray(uniform, np.float64), found.weights)
+    return Drawn({name: np.asarray(value[index]) for name, value in draws.values.items()}, found, proposed, usable)
+
+
+def finish(ended: Ended, sample: Sampler, key: jax.Array, num_draws: int) -> Fit:
+    """Draws from the best restart, or as many from each, and judges them."""
+    count, judged = ended.setup.restarts, ended.judged
+    numbers = list(range(count))
+    if judged is not None and ended.options.restart_choice == "best":
+        numbers = [restarts.best(judged)]
+    parts = []
+    for place, number in enumerate(numbers):
+        state = restarts.one(ended.setup, ended.state, number)
+        share = num_draws // len(numbers) + (place < num_draws % len(numbers))
+        own = key if count == 1 else jax.random.fold_in(key, 2 + number)
+        drawn = draw(functools.partial(sample, ended.data, state), own, share, resample=ended.options.resample)
+        figures = reliability.diagnostics(ended.setup, state, ended.history[number], simulated=ended.simulated)
+        parts.append(
+            Fit(
+                drawn.posterior,
+                _variational(ended.setup, ended.data, state),
+                ended.history[number],
+                figures | weighed(drawn),
+                [],
+            )
+        )
+    posterior = {name: np.concatenate([part.posterior[name] for part in parts]) for name in parts[0].posterior}
+    found = pooling.pooled([part.diagnostics for part in parts])
+    found |= {"budget": ended.options.steps, "ended": "flat" if ended.flat else "budget"}
+    if judged is not None:
+        found |= pooling.comparison(judged, numbers)
+    return Fit(
+        posterior=posterior,
+        variational=pooling.stacked([part.variational for part in parts]),
+        losses=pooling.averaged([part.losses for part in parts]),
+        diagnostics=found,
+        warnings=warnings(found, posterior),
+    )
+
+
+def losses(history: tuple[tuple[float, ...], ...], count: int) -> list[dict[str, np.ndarray]]:
+    """The rows of a session of `count` restarts, (step, loss_gen, loss_disc, correct), as columns for each restart."""
+    rows = np.array(history or [(0.0, *(np.nan,) * 3 * count)])
+    step, figures = rows[:, 0].astype(np.int32), rows[:, 1:].reshape(-1, 3, count).astype(np.float32)
+    names = ("loss_gen", "loss_disc", "correct")
+    return [{"step": step} | {name: figures[:, i, r] for i, name in enumerate(names)} for r in range(count)]
+
+
+def weighed(drawn: Drawn) -> dict[str, Any]:
+    """What the weights say, JSON-able."""
+    return {
+        "draws": len(next(iter(drawn.posterior.values()))),
+        "proposed_draws": drawn.proposed,
+        "k_hat": drawn.importance.k_hat,
+        "effective_draws": drawn.importance.effective_draws,
+        **({} if drawn.resampled is None else {"resampled": drawn.resampled}),
+    }
+
+
+def warnings(found: dict[str, Any], posterior: dict[str, np.ndarray]) -> list[str]:
+    """Those of `reliability`, and whether resampling was refused."""
+    sentences = reliability.warnings(found, posterior)
+    if found.get("resampled") is False:
+        sentences.append(
+            "The draws are the variational family's own: resampling was refused, since the importance weights cannot "
+            f"be trusted (Pareto k-hat is above {resampling.K_HAT_LIMIT}, or not known)."
+        )
+    return sentences
+
+
+def _variational(setup: Setup, data: Data, state: State) -> dict[str, np.ndarray]:
+    trained = jax.tree_util.tree_leaves_with_path(state.trained_average)
+    named = {
+        **state.q_average._asdict(),
+        **{f"{setup.family}{jax.tree_util.keystr(path)}": leaf for path, leaf in trained},
+        "centre_globals": data.latent_centre.globals,
+        "spread_globals": data.latent_spread.globals,
+        "centre_locals": data.latent_centre.locals,
+        "spread_locals": data.latent_spread.locals,
+    }
+    return {name: np.asarray(value) for name, value in named.items()}

@@ -1,0 +1,70 @@
+"""Importance weights of draws of q: how far they can be trusted, and draws resampled by them.
+
+The weights are target / q, their largest smoothed by a generalised Pareto law fitted to the tail (Vehtari et al., 2024,
+Pareto smoothed importance sampling). The target is the posterior; in ImplicitKLqp, as the ratio estimator sees it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+K_HAT_LIMIT = 0.7
+# With so large a share of effective draws the weights are all but equal, and the shape of their tail is of no account.
+EQUAL_WEIGHTS = 0.9
+# So many draws of q are weighed for each draw wanted, but at least LEAST: few draws say little about a tail.
+PROPOSED_PER_DRAW = 4
+LEAST = 1000
+# With fewer weights there is no tail to fit.
+TOO_FEW = 100
+
+
+class Importance(NamedTuple):
+    """Smoothed `weights` (S,) that sum to one, the shape `k_hat` of their tail, and how many equally weighted draws
+    they are worth; all None where the weights are not finite or too few."""
+
+    weights: np.ndarray | None
+    k_hat: float | None
+    effective_draws: float | None
+
+
+def importance(log_weight: np.ndarray) -> Importance:
+    """Smooths S log weights, known up to a constant."""
+    if not np.all(np.isfinite(log_weight)) or len(log_weight) < TOO_FEW:
+        return Importance(None, None, None)
+    # The library takes log likelihoods, of which the weights are the inverse.
+    smoothed, k_hat = array_stats.psislw(-log_weight.astype(np.float64))
+    weights = np.exp(smoothed - smoothed.max())
+    weights /= weights.sum()
+    return Importance(weights, float(k_hat), float(1.0 / (weights**2).sum()))
+
+
+def heavy_tailed(k_hat: float, effective_draws: float, proposed: int) -> bool:
+    """Whether a few of the `proposed` draws carry so much weight that the weights say little."""
+    return k_hat > K_HAT_LIMIT and effective_draws < EQUAL_WEIGHTS * proposed
+
+
+def usable(found: Importance) -> bool:
+    """Whether draws may be resampled by the weights."""
+    if found.weights is None or found.k_hat is None or found.effective_draws is None:
+        return False
+    return not heavy_tailed(found.k_hat, found.effective_draws, len(found.weights))
+
+
+def proposed(num_draws: int) -> int:
+    """How many draws of q to weigh for `num_draws` resampled ones."""
+    return max(PROPOSED_PER_DRAW * num_draws, LEAST)
+
+
+def resampled(uniform: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Indices of draws by systematic resampling, in random order: a draw of weight w comes n w times, rounded up or
+    down.
+
+    Args:
+      uniform: (1 + n,) uniform numbers.
+      weights: (S,), summing to one.
+    """
+    num_draws = len(uniform) - 1
+    at = (np.arange(num_draws) + uniform[0]) / num_draws
+    chosen = np.minimum(np.searchsorted(np.cumsum(weights), at, side="right"), len(weights) - 1)
+    return np.asarray(chosen[np.argsort(uniform[1:])])
