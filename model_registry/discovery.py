@@ -29,7 +29,8 @@ class Variable:
     """A random variable of a program, as far as it is known before there are data.
 
     Attributes:
-      kind: "sample" has a density, "implicit" only samples, "deterministic" is a function of others.
+      kind: "sample" has a density, "parameter" a flat one, "implicit" only samples, "deterministic" is a function of
+        others.
       shape: a size for each axis: a dimension symbol, a number, an expression such as "N - 1", or "?".
       dtype: "float" or "int".
       support: in words, such as "positive".
@@ -37,7 +38,7 @@ class Variable:
     """
 
     name: str
-    kind: Literal["sample", "implicit", "deterministic"]
+    kind: Literal["sample", "parameter", "implicit", "deterministic"]
     shape: Shape
     dtype: Literal["float", "int"]
     support: str

@@ -177,7 +177,7 @@ def _site(traced: Traced, plate: str | None) -> Site:
         axis = len(shape) - traced.unconstrained_event_dim + dim
         plate_axis = len(rv.shape) - rv.event_dim + dim
         shape = shape[:axis] + shape[axis + 1 :]
-    return Site(rv.name, tuple(shape), axis, plate_axis, rv.kind == "sample")
+    return Site(rv.name, tuple(shape), axis, plate_axis, rv.kind != "implicit")
 
 
 class Arrays(NamedTuple):

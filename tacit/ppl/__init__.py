@@ -23,6 +23,7 @@ from tacit.ppl.distributions import *  # noqa: F403
 from tacit.ppl.implicit import Implicit
 from tacit.ppl.interception import get_next_interceptor, interceptable, interception
 from tacit.ppl.numpyro_adapter import from_numpyro
+from tacit.ppl.parameters import Parameter
 from tacit.ppl.plates import plate
 from tacit.ppl.random_variable import Plate, RandomVariable, unwrap
 from tacit.ppl.randomness import seed
@@ -32,6 +33,7 @@ __all__ = [
     "Deterministic",
     "Implicit",
     "LogJoint",
+    "Parameter",
     "Plate",
     "RandomVariable",
     "ValueSetter",

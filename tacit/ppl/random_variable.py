@@ -26,7 +26,7 @@ import numpyro.distributions as dist
 
 from tacit.errors import NoDensityError, ProgramError
 
-Kind = Literal["sample", "implicit", "deterministic"]
+Kind = Literal["sample", "parameter", "implicit", "deterministic"]
 
 
 class Plate(NamedTuple):
@@ -86,7 +86,8 @@ class RandomVariable:
       value: the array.
       distribution: NumPyro's distribution; None for `Implicit` and `Deterministic`.
       support: a NumPyro constraint.
-      kind: "sample" has a density, "implicit" only samples, "deterministic" is a function of others.
+      kind: "sample" has a density, "parameter" a flat one, "implicit" only samples, "deterministic" is a function of
+        others.
       is_set: whether the value was given (observed, set by an interceptor) rather than sampled.
       plates: the plates it stands in, outermost first.
       sample_shape: the independent copies asked for, leftmost in the shape.

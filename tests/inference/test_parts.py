@@ -7,11 +7,12 @@ import numpy as np
 import optax
 import pydantic
 import pytest
+from numpyro.distributions import constraints
 
 from tacit.errors import InferenceError
 from tacit.inference import InferenceOptions, Parts, Problem, finalize, fit, initialize, update
 from tacit.inference.ratio_losses import log_loss
-from tacit.ppl import Implicit, Normal, plate
+from tacit.ppl import Implicit, Normal, Parameter, plate
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(0.7, 1.0, 40).astype(np.float32)
@@ -222,3 +223,21 @@ def hidden(N):
 def test_an_implicit_local_latent_is_refused_where_its_prior_would_be_lost():
     with pytest.raises(InferenceError, match="local latent 'z' is implicit"):
         fit(KEY, Problem(hidden, observed={"x": X}, inputs={"N": 40}), num_draws=10)
+
+
+def drifting(N):
+    theta = Parameter(0.0, name="theta", spread=2.0)
+    scale = Parameter(1.0, name="scale", support=constraints.positive)
+    with plate("N", N):
+        z = Normal(0.0, 1.0, name="z")
+        Normal(theta + z, scale, name="x")
+
+
+def test_parameters_are_estimated_at_the_maximum_of_the_evidence():
+    """x ~ N(theta, 1 + scale^2): the evidence is greatest at the mean of x and at its variance less one."""
+    x = np.random.default_rng(0).normal(3.0, 2.0, 400).astype(np.float32)
+    options = InferenceOptions(method="klqp", steps=2000)
+    result = fit(jax.random.key(0), Problem(drifting, observed={"x": x}, inputs={"N": 400}), options=options)
+    # To within a quarter of the standard errors, 0.1 and, of log scale, 0.047.
+    assert result.posterior["theta"].mean() == pytest.approx(x.mean(), abs=0.025)
+    assert np.log(result.posterior["scale"]).mean() == pytest.approx(np.log(x.var() - 1.0) / 2, abs=0.02)

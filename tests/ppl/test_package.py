@@ -15,6 +15,7 @@ OWN = {
     "Deterministic",
     "Implicit",
     "LogJoint",
+    "Parameter",
     "Plate",
     "RandomVariable",
     "ValueSetter",
@@ -53,6 +54,7 @@ def test_there_are_examples_in_every_module_a_user_meets():
         "implicit",
         "interception",
         "numpyro_adapter",
+        "parameters",
         "plates",
         "transformations",
     ):
