@@ -32,7 +32,7 @@ from tacit.inference.families import GaussianBlocks, Latents
 from tacit.inference.features import feature_scale
 from tacit.inference.optimizers import NATURAL, Optimizer
 from tacit.inference.problem import Arrays, prior_draw, run_points, take_points
-from tacit.inference.rounds import CALIBRATE, Clock, clock
+from tacit.inference.rounds import CALIBRATE, Clock, clock, snapshot_interval
 from tacit.inference.state import (
     Data,
     Rates,
@@ -55,8 +55,6 @@ ARRIVED_TRUST = 1.5
 MAX_STEP = 0.3
 # The share of steps, at the end, over which q is averaged.
 AVERAGED = 0.1
-# Without calibration, r's running average is taken over for Gen every so many steps.
-SNAPSHOT = 25
 # Scales are read off simulations of at most so many points.
 SCALE_POINTS = 256
 
@@ -99,7 +97,7 @@ def init(setup: Setup, key: jax.Array, data: Data) -> State:
         frame=laws.frame(setup, data, q, trained),
         frame_age=count,
         snapshot=ratio,
-        data_features=jnp.zeros(estimator.scale.shape if _summed(setup) else 0),
+        data_features=jnp.zeros(estimator.scale.shape if setup.summed else 0),
         calibration=calibration.empty(setup, estimator),
         loss_disc=zero,
         loss_gen=zero,
@@ -127,7 +125,7 @@ def step(setup: Setup, rates: Rates, data: Data, state: State, only: Update | No
         else:
             state = learn(state)
     if implicit and only != "Disc":
-        due = now.learnt if setup.calibrated else state.step % SNAPSHOT == 0
+        due = now.learnt if setup.calibrated else state.step % snapshot_interval(setup) == 0
         due |= only == "Gen"
         state = jax.lax.cond(due, functools.partial(take_snapshot, setup, data), lambda state: state, state)
     for gen_key in keys[setup.disc_updates :] if only != "Disc" else []:
@@ -197,7 +195,7 @@ def update_disc(setup: Setup, rates: Rates, data: Data, key: jax.Array, state: S
 def take_snapshot(setup: Setup, data: Data, state: State) -> State:
     """Takes r's running average over for Gen, and sums the features of all data points under it."""
     state = state._replace(snapshot=state.ratio_average)
-    if not _summed(setup):
+    if not setup.summed:
         return state
     estimator = estimators.with_parameters(setup, state.snapshot, data)
 
@@ -247,7 +245,7 @@ def gen_loss(
     layout = setup.layout
     point_key, draw_key, run_key = jax.random.split(key, 3)
     # Points that enter by their summed features need no run; the program runs for its priors alone.
-    summed = _summed(setup) and setup.method == "implicit_klqp"
+    summed = setup.summed and setup.method == "implicit_klqp"
     index = choose_points(point_key, layout.num_points, 1 if summed else setup.gen_points)
     q = families.retract(state.q, at[0])
     draws = laws.draw(setup, data, draw_key, q, at[1], setup.gen_samples, index)
@@ -278,18 +276,13 @@ def _observed_ratio(setup: Setup, data: Data, state: State, latents: Latents, in
     estimator = estimators.with_parameters(setup, state.snapshot, data)
     eps = families.whiten(families.at_points(state.frame, index), latents)
     error = calibration.correction(setup, estimator, state.calibration, eps.globals)
-    if _summed(setup):
+    if setup.summed:
         # Data enter only through their summed features, whatever their number.
         return setup.parts.scales[""] * (psi(estimator, eps.globals) @ state.data_features) - error
     points = estimators.observed_points(setup, data, state, index)
     ratios = estimators.aligned(setup, data, state, estimator, points, latents)
     share = setup.layout.num_points / index.size
     return share * sum(scale * jnp.sum(ratios[name], axis=1) for name, scale in setup.parts.scales.items()) - error
-
-
-def _summed(setup: Setup) -> bool:
-    """Whether data enter r only by the sum of their features: the two towers, and no latents of the points' own."""
-    return setup.parts.ratio_estimator is None and not setup.layout.local_dim
 
 
 def _optimizer(own: optax.GradientTransformation | None, chosen: Optimizer) -> optax.GradientTransformation:

@@ -15,8 +15,12 @@ from tacit.inference.state import Rates, Setup, State
 TRAVEL = 0.25
 SETTLED = 0.35
 CALIBRATE = 0.75
-# Steps of a short round, and the share of a round for which r learns.
+# Without calibration, r's running average is taken over for Gen every so many steps, or more; see `snapshot_interval`.
+SNAPSHOT = 25
+# Steps of a short round (without calibration, of at least so many snapshots), and the share of a round for which r
+# learns.
 ROUND = 100
+ROUND_SNAPSHOTS = 4
 LEARN = 0.6
 # Steps (at most this share of r's rest) for which calibration begins before q moves.
 HEAD_START = 20
@@ -43,6 +47,13 @@ class Clock(NamedTuple):
     memory: jax.Array
 
 
+def snapshot_interval(setup: Setup) -> int:
+    """Steps between two snapshots of r without calibration. A snapshot may sum features of all data points: with
+    many of them it is taken so seldom that this costs no more than the points simulated in the meantime."""
+    simulated = setup.latent_samples * setup.points * setup.disc_updates
+    return max(SNAPSHOT, -(-setup.layout.num_points // simulated)) if setup.summed else SNAPSHOT
+
+
 def clock(setup: Setup, rates: Rates, state: State) -> Clock:
     """Without calibration r learns and q moves throughout; with the exact likelihood there are no rounds."""
     progress, age = state.step / rates.steps, state.frame_age
@@ -55,7 +66,9 @@ def clock(setup: Setup, rates: Rates, state: State) -> Clock:
     rest = jnp.maximum(length - learn, 1.0)
     due = ~last & (age >= length - 1)
     if not setup.calibrated:
-        moving = jnp.asarray(True) if setup.method == "klqp" else age >= ROUND // 2
+        half = max(ROUND, ROUND_SNAPSHOTS * snapshot_interval(setup)) // 2
+        due = ~last & (age >= 2 * half - 1)
+        moving = jnp.asarray(True) if setup.method == "klqp" else age >= half
         return Clock(travelling, jnp.asarray(True), jnp.asarray(False), moving, due & travelling, jnp.ones(()))
     moving = age >= learn + jnp.minimum(HEAD_START, HEAD_START_SHARE * rest)
     return Clock(travelling, age < learn, age == learn, moving, due, jnp.maximum(1.0 - 3.0 / rest, 0.0))

@@ -42,6 +42,11 @@ class Setup(NamedTuple):
         latents, the exact likelihood no error."""
         return self.method == "implicit_klqp" and self.contrast == "marginal" and self.ratio_loss != "hinge"
 
+    @property
+    def summed(self) -> bool:
+        """Whether data enter r only by the sum of their features: the two towers, and no latents of the points' own."""
+        return self.parts.ratio_estimator is None and not self.layout.local_dim
+
 
 class Rates(NamedTuple):
     """What may change without compiling anew: number of steps, learning rates, proposal width, and how flat the loss
