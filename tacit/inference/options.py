@@ -17,7 +17,7 @@ ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
-MAX_REPLICATES = 8
+MAX_REPLICATES = 2
 
 
 class OptimizerOptions(BaseModel):
