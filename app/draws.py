@@ -46,14 +46,16 @@ class FitDraws:
 
     def rows(self, names: Sequence[str], start: int, stop: int) -> dict[str, NDArray[Any]]:
         """Draws `start` to `stop`. After the last stored one they begin again with the first."""
-        stored = self.request.draws
-        parts: list[dict[str, NDArray[Any]]] = []
-        while start < stop:
-            first = start % stored
-            count = min(stop - start, stored - first)
-            parts.append({name: self._file.rows(name, first, first + count) for name in names})
-            start += count
-        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+        stored, first = self.request.draws, start % self.request.draws
+        count = stop - start
+        if first + count <= stored:
+            return {name: self._file.rows(name, first, first + count) for name in names}
+        if count < stored:
+            halves = self.rows(names, first, stored), self.rows(names, 0, first + count - stored)
+            return {name: np.concatenate([half[name] for half in halves]) for name in names}
+        # As many as are stored, or more: each is read once, however often it is repeated.
+        repeated = (first + np.arange(count)) % stored
+        return {name: self._file.rows(name, 0, stored)[repeated] for name in names}
 
     def columns(self, names: Sequence[str], *, section: str = VARS) -> list[Column]:
         """Columns of variables, of the group of posterior draws."""

@@ -54,6 +54,9 @@ _CHECKS = [
 ]
 
 
+# Answers are small: a request drawn at random would take gigabytes as readily as bytes.
+LIMITS = {"max_queued_fits": 10**6, "max_wrong_keys_per_minute": 0, "max_result_bytes": 2**20}
+
 _SURPLUS = 1.2
 
 
@@ -208,10 +211,8 @@ def main() -> int:
                 data_dir=Path(folder),
                 redis_url=server.url,
                 model_path=(),
-                max_queued_fits=10**6,
-                max_wrong_keys_per_minute=0,
                 log_level="error",
-            )
+            ).model_copy(update=LIMITS)
             with serving(settings) as service:
                 answered = fuzz(service, cases=arguments.cases, number=arguments.seed)
         finally:

@@ -1,9 +1,9 @@
 from tacit.settings import Settings
-from tests.app.fuzzing import fuzz, serving
+from tests.app.fuzzing import LIMITS, fuzz, serving
 
 
 def test_answers_are_what_the_document_says(settings: Settings) -> None:
-    with serving(settings.model_copy(update={"max_queued_fits": 10_000, "max_wrong_keys_per_minute": 0})) as service:
+    with serving(settings.model_copy(update=LIMITS)) as service:
         answered = fuzz(service, cases=150, number=1)
     assert sum(answered.values()) >= 150
     # It got past the door, and was refused there: otherwise nothing much was tried.
