@@ -9,7 +9,7 @@ Message = dict[str, Any]
 
 
 class Channel:
-    """One end of the line. Used by one thread at a time."""
+    """One end of the line. At any time one thread may read from it, and one write to it."""
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end

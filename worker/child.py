@@ -2,8 +2,9 @@
 
 It is started by the worker with one end of a socket pair, as `python -m worker.child FD`. The worker first sends the
 settings and is answered `{"ready": true, "device": ...}`; then each `{"job", "execution", "attempt"}` is answered by
-`{"job", "done"}` when RQ's bookkeeping for it is over. `{"stop": true}` has a running fit make a checkpoint and be
-done. The child ends when the worker closes the line or dies.
+`{"job", "done"}` when RQ's bookkeeping for it is over, and before that by `{"waiting": true}` if its results have to
+wait for room in the store. `{"stop": true}` has a running fit make a checkpoint and be done. The child ends when the
+worker closes the line or dies.
 """
 
 import os
@@ -81,11 +82,18 @@ def main(descriptor: int) -> None:
         progress=quick,
         events=events,
         checkpoint_s=settings.checkpoint_s,
+        on_waiting=partial(_wait_on, channel),
     )
     patient = connections.patient(settings.redis_url)
     child = Child(settings, worker_name=hello["worker"], connection=patient, tools=tools)
     channel.send({"ready": True, "device": device})
     _serve(channel, child.perform, tools.stopping)
+
+
+def _wait_on(channel: Channel) -> None:
+    """From now on the time does not count: the timeout is for computing."""
+    signal.alarm(0)  # by which RQ ends a job at its timeout
+    channel.send({"waiting": True})
 
 
 def _serve(channel: Channel, perform: Callable[[Message], bool], stopping: threading.Event) -> None:

@@ -43,6 +43,7 @@ class Tools:
     """What a job works with: the store, the models, and a connection on which progress may get lost.
 
     `stopping` is set when the worker is to stop: a running fit makes a checkpoint, and waits for another worker.
+    `on_waiting` is called when what was computed begins to wait for room in the store.
     """
 
     store: FitStore
@@ -51,6 +52,7 @@ class Tools:
     events: EventLog
     checkpoint_s: float
     stopping: threading.Event = field(default_factory=threading.Event)
+    on_waiting: Callable[[], None] = lambda: None
 
 
 class InterruptedByStopError(Exception):
@@ -170,6 +172,7 @@ def _store(tools: Tools, fit_id: str, write: Callable[[], Written]) -> Written:
     """Write what was computed, as soon as the store takes it: to compute it again would not help a full disk."""
 
     def say(reason: str) -> None:
+        tools.on_waiting()
         tools.events.line(tools.store, fit_id, f"The results wait for room in the store: {reason}")
 
     return patiently(write, give_up=tools.stopping.is_set, say=say)

@@ -11,6 +11,7 @@ pinned.
 # mypy: disallow-untyped-calls=False
 
 import logging
+import math
 import os
 import socket
 import subprocess
@@ -42,6 +43,8 @@ _log = logging.getLogger(__name__)
 _CHILD_START_TIMEOUT_S = 120.0
 _CHILD_STARTS = 3
 _LOOK_S = 0.25
+# A process whose line is cut is about to end; how it ended is worth so much waiting.
+_DYING_S = 0.5
 _HEARTBEAT_S = 10.0
 
 
@@ -83,13 +86,18 @@ class WarmChild:
             raise ChildProcessError(f"the computing process did not start: {self.end()}") from error
 
     def end(self) -> str:
-        """Hang up, and kill the child if it still lives a moment later; how it ended, in words."""
+        """Hang up on a child that is dying, and kill it if it still lives a moment later; how it ended, in words."""
         self.channel.close()
         try:
-            self.process.wait(timeout=0.5)
+            self.process.wait(timeout=_DYING_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
         return processes.ending(self.process.wait())
+
+    def kill(self) -> str:
+        """End a child that works, at once: what it has not stored by now it would not store in a moment, either."""
+        self.process.kill()
+        return self.end()
 
 
 class WarmWorker(Worker):
@@ -146,7 +154,7 @@ class WarmWorker(Worker):
     def teardown(self) -> None:
         """End the child, and say goodbye."""
         if self._child is not None:
-            self._child.end()
+            self._child.kill()
         super().teardown()
 
     def run_maintenance_tasks(self) -> None:
@@ -206,7 +214,7 @@ class WarmWorker(Worker):
         assert self._child is not None, "fork_work_horse was called"
         child = self._child
         deadline = time.monotonic() + _timeout_s(job) + self._settings.kill_grace_s
-        cancel_by: float | None = None
+        cancel_by = math.inf
         next_heartbeat = time.monotonic() + _HEARTBEAT_S
         job.started_at = rq_now()
         told_to_stop = False
@@ -216,15 +224,20 @@ class WarmWorker(Worker):
                 with suppress(OSError):  # it is dead, as will show in a moment
                     child.channel.send({"stop": True})
             try:
-                done = child.channel.receive(_LOOK_S)["done"]
-                return Ending.DONE if done else Ending.BROKEN
+                message = child.channel.receive(max(0.0, min(_LOOK_S, cancel_by - time.monotonic())))
             except EOFError:
                 return Ending.DIED
             except TimeoutError:
-                moment = time.monotonic()
-            if cancel_by is None and self._store.cancel_requested(job.id):
+                message = {}
+            if "done" in message:
+                return Ending.DONE if message["done"] else Ending.BROKEN
+            moment = time.monotonic()
+            if message.get("waiting"):
+                # It has computed, and the store has no room: that is no reason to throw the results away.
+                deadline = math.inf
+            if cancel_by == math.inf and self._store.cancel_requested(job.id):
                 cancel_by = moment + self._settings.cancel_grace_s
-            if cancel_by is not None and moment > cancel_by:
+            if moment >= cancel_by:
                 return Ending.CANCELLED
             if moment > deadline:
                 return Ending.HUNG
@@ -237,7 +250,8 @@ class WarmWorker(Worker):
     def _beat(self, job: Job, working_s: float) -> None:
         """Tell RQ that the job is worked on; not while Redis is away: waiting would leave the child unwatched."""
         if self._announcer.is_heard():
-            self.set_current_job_working_time(working_s)
+            # Results may wait for room beyond the timeout; to RQ, that is a job in its last moment.
+            self.set_current_job_working_time(min(working_s, _timeout_s(job)))
             self.maintain_heartbeats(job)
 
     def _begin(self, fit_id: str) -> Attempt | None:
@@ -288,7 +302,7 @@ class WarmWorker(Worker):
             # RQ has it as failed; the reconciler queues it again in a while.
             self._note(job.id, attempt, failures.JOB_BROKEN, "The job broke down; the worker's log says more.")
             return
-        how = self._end_child()
+        how = self._end_child(at_once=ending is not Ending.DIED)
         _log.warning("job %s: %s: %s", job.id, ending.value, how)
         if ending is Ending.HUNG:
             self._decide(job.id, Status.FAILED, failures.timed_out(_timeout_s(job)), attempt=attempt.number)
@@ -363,9 +377,9 @@ class WarmWorker(Worker):
                 _log.warning("%s; starting another", error)
         raise AssertionError("unreachable")
 
-    def _end_child(self) -> str:
+    def _end_child(self, *, at_once: bool = False) -> str:
         assert self._child is not None
-        how = self._child.end()
+        how = self._child.kill() if at_once else self._child.end()
         self._child = None
         return how
 

@@ -1,8 +1,10 @@
 """A worker and its computing child, as processes, on a queue."""
 
+import resource
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from rq.command import send_stop_job_command
 from rq.version import VERSION
 
 from app.draws import POSTERIOR
-from tacit.fits import Fit, FitStore, Status, keys, new_fit_id, workers
+from tacit.fits import Fit, FitStore, Status, keys, new_fit_id, records, workers
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
 from tests.running import alive, children, environment, kill, started, wait_for
@@ -22,6 +24,7 @@ from worker.transport import requeue, waiting
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
 ENDLESS = 1_000_000
+KILL_GRACE_S = 2.0
 
 
 class Running:
@@ -73,7 +76,7 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def running(settings: Settings, store: FitStore, queue: Queue, log: Path) -> Iterator[Running]:
     """A worker that is ready."""
-    env = environment(settings, kill_grace_s=2, max_attempts=2, reconcile_s=0.5, checkpoint_s=0)
+    env = environment(settings, kill_grace_s=KILL_GRACE_S, max_attempts=2, reconcile_s=0.5, checkpoint_s=0)
     with started("worker", env=env, log=log) as process:
         running = Running(settings, store, queue, log)
         assert running.info.pid == process.pid
@@ -198,6 +201,30 @@ def test_a_hung_child_is_killed_after_its_timeout(running: Running) -> None:
     assert fit.outcome.error.code == "timeout"
     assert not alive(pid)
     assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+
+
+def test_waiting_for_room_does_not_count_against_the_timeout(running: Running, connection: redis.Redis) -> None:
+    running.wait_ended(running.submit(steps=200))
+    fit_id = running.submit(steps=200, timeout_s=10)
+    wait_for(lambda: running.info.fit == fit_id, what="the child to get the fit")
+    child = running.info.child_pid
+    limits = resource.prlimit(child, resource.RLIMIT_FSIZE)
+    resource.prlimit(child, resource.RLIMIT_FSIZE, (1, limits[1]))
+
+    def told() -> bool:
+        return any(
+            b"wait for room" in b"".join(fields.values()) for _, fields in connection.xrange(keys.events(fit_id))
+        )
+
+    wait_for(told, what="the results to wait for room")
+    (attempt,) = running.store.fit(fit_id).attempts
+    late = attempt.started_at + timedelta(seconds=10 + KILL_GRACE_S + 1)
+    wait_for(lambda: records.now() > late, what="the timeout, and the moment of grace after it, to be over")
+    assert running.store.fit(fit_id).outcome is None
+    resource.prlimit(child, resource.RLIMIT_FSIZE, limits)
+    fit = running.wait_ended(fit_id)
+    assert (fit.status, len(fit.attempts)) == (Status.SUCCEEDED, 1), fit
+    assert running.info.child_pid == child
 
 
 def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running, store: FitStore) -> None:
