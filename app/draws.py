@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.formats import VARS, Column, Group, Table
-from app.schemas import PosteriorQuery
+from app.schemas.results import PosteriorQuery
 from model_registry import Model, Registry
 from tacit.errors import FieldError, InvalidInputError, ModelChangedError, NotFoundError
 from tacit.fits import Fit, FitStore

@@ -3,7 +3,7 @@
 import logging
 from typing import NamedTuple
 
-from app.schemas import ListQuery
+from app.schemas.fits import ListQuery
 from tacit.errors import NotFoundError, StoreError
 from tacit.fits import Fit, FitStore
 from tacit.fits.ids import first_id_at

@@ -13,7 +13,7 @@ from app import prediction
 from app.draws import FitDraws, axes, check_size, data_group, refused
 from app.formats import VARS, Column, Group, Part, Table, quantiles
 from app.prediction import Prediction
-from app.schemas import PosteriorPredictiveCreate, PredictiveCreate
+from app.schemas.results import PosteriorPredictiveCreate, PredictiveCreate
 from model_registry import Dataset, Model
 from tacit.predictive import log_likelihood, predict
 from tacit.settings import Settings

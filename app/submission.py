@@ -4,7 +4,8 @@ import re
 import secrets
 from urllib.parse import urlsplit
 
-from app.schemas import MAX_SEED, FitCreate
+from app.schemas.fits import FitCreate
+from app.schemas.kinds import MAX_SEED
 from app.validation import inference_options
 from model_registry import Model
 from tacit.errors import FieldError, InvalidInputError

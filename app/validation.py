@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from app import prediction
 from app.errors import pointer_to
-from app.schemas import DataCheck
+from app.schemas.models import DataCheck
 from model_registry import Model
 from tacit.errors import FieldError, InvalidInputError
 from tacit.inference import InferenceOptions

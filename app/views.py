@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.schemas import FitBody, Links
+from app.schemas.fits import FitBody, Links
 from app.service import Service, Underway
 from tacit.fits import Fit
 

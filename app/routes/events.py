@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from app.bodies import JsonRoute
 from app.errors import problems
-from app.schemas import EventHeaders, EventPage, EventQuery, WebhookList, WebhookState
+from app.schemas.events import EventHeaders, EventPage, EventQuery, WebhookList, WebhookState
 from app.service import Service, ServiceDep
 from app.signals import Watch
 from tacit.errors import NotFoundError, StoreError, UnavailableError

@@ -10,7 +10,7 @@ from app import listing, submission, views
 from app.bodies import JsonRoute
 from app.errors import MediaTypeError, NotJsonError, TooLargeError, problems
 from app.gate import CallerDep
-from app.schemas import FitBody, FitCreate, FitList, FitQuery, ListQuery, SubmitHeaders
+from app.schemas.fits import FitBody, FitCreate, FitList, FitQuery, ListQuery, SubmitHeaders
 from app.service import Service, ServiceDep
 from tacit.errors import (
     ConflictError,

@@ -10,7 +10,8 @@ from app.bodies import READS, JsonRoute
 from app.errors import MediaTypeError, NotAcceptableError, NotJsonError, TooLargeError, problems
 from app.formats import FormatDep, Table, forms
 from app.predictions import prior_predictive_table
-from app.schemas import DataCheck, ModelDetail, ModelList, PredictiveCreate, PriorPredictiveDraws, ResolvedData
+from app.schemas.models import DataCheck, ModelDetail, ModelList, PriorPredictiveDraws, ResolvedData
+from app.schemas.results import PredictiveCreate
 from app.service import ServiceDep
 from app.streaming import draws_answer
 from tacit.errors import InvalidInputError, NotFoundError, UnavailableError

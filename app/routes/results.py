@@ -10,7 +10,7 @@ from app.bodies import READS, JsonRoute
 from app.errors import MediaTypeError, NotAcceptableError, NotJsonError, TooLargeError, problems
 from app.formats import Format, FormatDep, Table, forms
 from app.predictions import posterior_predictive_table
-from app.schemas import (
+from app.schemas.results import (
     Diagnostics,
     Draws,
     Losses,

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from app import metrics
 from app.bodies import JsonRoute
 from app.errors import TABLE, answer, problems
-from app.schemas import Alive, BrokenModel, Ready, Version, WorkerState
+from app.schemas.system import Alive, BrokenModel, Ready, Version, WorkerState
 from app.service import Service, ServiceDep
 from tacit.errors import FieldError, UnavailableError
 from tacit.fits import keys

@@ -34,7 +34,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app.main import create_app
-from app.schemas import FitCreate
+from app.schemas.fits import FitCreate
 from app.submission import resolve
 from model_registry import load_registry
 from tacit.embedded_redis import EmbeddedRedis

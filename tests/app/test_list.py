@@ -5,7 +5,7 @@ import pytest
 
 from app import listing
 from app.main import create_app
-from app.schemas import ListQuery
+from app.schemas.fits import ListQuery
 from tacit.fits import FitRequest, FitStore, new_fit_id
 from tacit.settings import Settings
 from tests.app.bodies import EIGHT_SCHOOLS, fail, succeed
