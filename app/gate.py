@@ -109,6 +109,11 @@ class Gate:
         except UnavailableError:
             return True
 
+    async def admit_still(self, request: Request) -> None:
+        """Raise UnauthorizedError when who was admitted may no longer be told; before an answer that was held."""
+        if not await self.still_admits(request):
+            raise UnauthorizedError("This API key was revoked.")
+
     async def _caller(self, request: Request) -> Caller:
         if not await self._needs_key():
             return _ANYONE

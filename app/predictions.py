@@ -15,6 +15,7 @@ from app.formats import VARS, Column, Group, Part, Table, quantiles
 from app.prediction import Prediction
 from app.schemas.results import PosteriorPredictiveCreate, PredictiveCreate
 from model_registry import Dataset, Model
+from tacit.errors import is_out_of_memory
 from tacit.predictive import log_likelihood, predict
 from tacit.settings import Settings
 
@@ -38,7 +39,7 @@ def posterior_predictive_table(
     columns = _columns(planned, dict.fromkeys(planned.variables, "predictions" if changed else "posterior_predictive"))
     parts = _predicted(planned, count, body.seed, draws)
     if body.log_likelihood:
-        scores = _scores(planned, dataset, count, draws)
+        scores = _within_memory(_scores(planned, dataset, count, draws))
         first = next(scores)
         columns += [_score_column(model, name, values) for name, values in first.items()]
         parts = _beside(parts, chain([first], scores), _LOG_LIKELIHOOD)
@@ -80,9 +81,20 @@ def _finished(table: Table, body: PredictiveCreate, settings: Settings) -> Table
     """Checked for its size, begun, and made into quantiles if those are asked for."""
     check_size(table.columns, table.rows, settings, "/draws")
     # The first part shows whether the program compiles and runs, while an error can still be told.
-    parts = chain([next(table.parts)], table.parts)
-    table = replace(table, parts=parts)
+    parts = _within_memory(table.parts)
+    table = replace(table, parts=chain([next(parts)], parts))
     return table if body.quantiles is None else quantiles(table, body.quantiles, Path(settings.data_dir))
+
+
+def _within_memory(parts: Iterator[Part]) -> Iterator[Part]:
+    """The same parts. What a program needs in between its variables, no check of their sizes can tell."""
+    try:
+        yield from parts
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        detail = "This machine has not the memory for it: ask for fewer draws, or for smaller inputs."
+        raise refused("/draws", detail) from error
 
 
 def _check_scores(model: Model, body: PosteriorPredictiveCreate) -> None:

@@ -186,3 +186,9 @@ class RateError(LimitError):
 
 class QuotaError(LimitError):
     """Too many fits wait."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, NumPy or JAX could not get the memory they asked for."""
+    # JAX has no class of its own for it, only this word in an error of its runtime.
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

@@ -10,6 +10,7 @@ from tacit.errors import (
     NotFoundError,
     ProgramError,
     StoreError,
+    is_out_of_memory,
 )
 from tacit.fits import FitFailure
 
@@ -38,7 +39,7 @@ def explain(error: Exception, *, timeout_s: int) -> FitFailure:
     """What to tell the user about an exception that ended a fit."""
     if isinstance(error, JobTimeoutException):
         return timed_out(timeout_s)
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    if is_out_of_memory(error):
         return FitFailure(code="out_of_memory", message="The fit needs more memory than the worker has.")
     for kind, code in _SAID_ON_PURPOSE:
         if isinstance(error, kind):

@@ -75,14 +75,11 @@ async def create_fit(
     await service.check_redis()
     asked = await request.body()
 
-    def accept() -> Admission:
-        if headers.idempotency_key is None:
-            return admit(service.store, service.quota, fit, data, fresh=headers.fresh, hook=hook)
-        key = headers.idempotency_key
-        return admit_once(service.store, service.quota, fit, data, key=key, asked=asked, fresh=headers.fresh, hook=hook)
-
+    accept = partial(admit, service.store, service.quota, fit, data, fresh=headers.fresh, hook=hook)
+    if headers.idempotency_key is not None:
+        accept = partial(admit_once, service.store, fit, accept, key=headers.idempotency_key, asked=asked)
     admitted = await service.blocking(accept)
-    return await _answer(service, admitted, response, wait_s=headers.wait_s)
+    return await _answer(service, admitted, request, response, wait_s=headers.wait_s)
 
 
 @router.get("", response_model=FitList, responses=problems(RequestValidationError, UnavailableError))
@@ -97,10 +94,10 @@ async def list_fits(query: Annotated[ListQuery, Query()], service: ServiceDep, c
     response_model=FitBody,
     responses=problems(NotFoundError, RequestValidationError, StoreError, UnavailableError),
 )
-async def get_fit(fit_id: str, query: Annotated[FitQuery, Query()], service: ServiceDep) -> FitBody:
+async def get_fit(fit_id: str, query: Annotated[FitQuery, Query()], service: ServiceDep, request: Request) -> FitBody:
     """Where a fit stands; with `wait`, as soon as it has ended."""
     if query.wait:
-        await service.wait_ended(fit_id, timeout_s=query.wait)
+        await _wait_ended(service, request, fit_id, query.wait)
     return await views.body(service, await service.blocking(service.store.fit, fit_id))
 
 
@@ -141,7 +138,7 @@ async def cancel_fit(fit_id: str, service: ServiceDep, response: Response) -> Fi
         UnavailableError,
     ),
 )
-async def retry_fit(fit_id: str, service: ServiceDep, response: Response) -> FitBody:
+async def retry_fit(fit_id: str, service: ServiceDep, request: Request, response: Response) -> FitBody:
     """Do a failed or cancelled fit again, as a new fit, from the last checkpoint if there is one."""
     fit = await service.blocking(service.store.fit, fit_id)
     if not fit.status.final:
@@ -153,9 +150,9 @@ async def retry_fit(fit_id: str, service: ServiceDep, response: Response) -> Fit
         raise ModelChangedError(f"Model {model.name} has changed since this fit; post it anew to use the new code.")
     data = await service.blocking(service.store.encoded_data, fit.request)
     await service.check_redis()
-    request = submission.again(fit.request, service.settings)
-    admitted = await service.blocking(lambda: admit(service.store, service.quota, request, data, fresh=True))
-    return await _answer(service, admitted, response)
+    again = submission.again(fit.request, service.settings)
+    admitted = await service.blocking(lambda: admit(service.store, service.quota, again, data, fresh=True))
+    return await _answer(service, admitted, request, response)
 
 
 @router.delete(
@@ -171,7 +168,15 @@ async def delete_fit(fit_id: str, service: ServiceDep) -> None:
     await service.forget_events(fit_id)
 
 
-async def _answer(service: Service, admitted: Admission, response: Response, *, wait_s: float = 0) -> FitBody:
+async def _wait_ended(service: Service, request: Request, fit_id: str, seconds: float) -> None:
+    """Hold an answer until a fit has ended. Whose key was revoked meanwhile is told nothing any more."""
+    await service.wait_ended(fit_id, timeout_s=seconds)
+    await request.app.state.gate.admit_still(request)
+
+
+async def _answer(
+    service: Service, admitted: Admission, request: Request, response: Response, *, wait_s: float = 0
+) -> FitBody:
     """Say where an accepted fit is, and queue it if it is new; hold the answer if that is preferred."""
     fit, cache = admitted
     if fit.status is Status.QUEUED:
@@ -179,7 +184,7 @@ async def _answer(service: Service, admitted: Admission, response: Response, *, 
         await service.enqueue(fit.request)
     if wait_s and fit.outcome is None:
         response.headers["Preference-Applied"] = f"wait={wait_s:.0f}"
-        await service.wait_ended(fit.request.id, timeout_s=wait_s)
+        await _wait_ended(service, request, fit.request.id, wait_s)
         fit = await service.blocking(service.store.fit, fit.request.id)
     response.headers["Location"] = f"/v1/fits/{fit.request.id}"
     response.headers["Fit-Cache"] = cache

@@ -1,6 +1,7 @@
 """How a request becomes a fit: unless the same computation is underway, or was made."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -69,31 +70,19 @@ def admit(
 
 
 def admit_once(
-    store: FitStore,
-    quota: Quota,
-    request: FitRequest,
-    data: bytes,
-    *,
-    key: str,
-    asked: bytes,
-    fresh: bool = False,
-    hook: Hook | None = None,
+    store: FitStore, request: FitRequest, admit: Callable[[], Admission], *, key: str, asked: bytes
 ) -> Admission:
-    """As `admit`, for a request that the client may send more than once: it counts once.
+    """What `admit` gives for a request that the client may send more than once: it counts once.
 
     Args:
         store: Where fits are kept.
-        quota: How many of the owner's fits may wait; a twin takes no room.
         request: The resolved request.
-        data: Its encoded arrays.
+        admit: Accepts it, or finds its twin; called for the first that is sent under its key.
         key: The client's idempotency key.
         asked: The request as it was sent, to tell it from others under the same key.
-        fresh: Make a new fit even if there is a twin.
-        hook: Who is to be told of the end of the fit.
 
     Raises:
         KeyReusedError: The key stood for another request.
-        QuotaError: As `admit`.
         InFlightError: The same request is being worked on at this moment.
     """
     keys = store.idempotency
@@ -101,7 +90,7 @@ def admit_once(
     if isinstance(claim, Answer):
         return Admission(store.fit(claim.fit_id), Cache(claim.cache))
     try:
-        admitted = admit(store, quota, request, data, fresh=fresh, hook=hook)
+        admitted = admit()
     except BaseException:
         keys.abandon(claim)
         raise

@@ -217,6 +217,39 @@ def test_a_stream_ends_when_its_key_is_revoked(settings: Settings, monkeypatch: 
         assert client.get("/v1/fits", headers={"authorization": f"Bearer {other}"}).status_code == 200
 
 
+@pytest.mark.parametrize("prefer", [False, True])
+def test_a_held_answer_is_not_given_when_its_key_was_revoked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, prefer: bool
+) -> None:
+    monkeypatch.setattr("app.gate._REMEMBERED_S", 0.05)
+    made = open_keys(settings)
+    key, token = made.create("a", [Scope.READ, Scope.SUBMIT])
+    headers = {"authorization": f"Bearer {token}"}
+    with open_client(create_app(settings)) as client:
+        answers: list[httpx.Response] = []
+
+        def ask() -> None:
+            if prefer:
+                answers.append(client.post("/v1/fits", json=EIGHT_SCHOOLS, headers={**headers, "prefer": "wait=60"}))
+            else:
+                fit = client.post("/v1/fits", json=EIGHT_SCHOOLS, headers=headers).json()
+                answers.append(client.get(f"/v1/fits/{fit['id']}?wait=60", headers=headers))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        watches = client.app.state.service.signals._watches
+        fit_id = wait_for(lambda: next(iter(watches), None), what="the answer to be held")
+        made.revoke(key.id)
+        wait_for(lambda: not client.call(_admits, client, token), what="the key to be forgotten")
+        client.app.state.service.store.cancelled(fit_id)
+        asking.join(timeout=60)
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(401, "unauthorized")]
+
+
+async def _admits(client: Client, token: str) -> bool:
+    return await client.app.state.gate._find(token) is not None
+
+
 def test_without_redis_requests_are_not_counted(settings: Settings) -> None:
     away = {"redis_url": "unix:///nowhere/redis.sock", "max_requests_per_minute": 1}
     with open_client(create_app(settings.model_copy(update=away))) as client:

@@ -34,12 +34,30 @@ model = Model(name="simulated", title="T", description="D", program=program,
               data={"x": Field(("N",))}, example={"x": [1.0, 2.0]})
 """
 
+# Its variables are small; what it computes between them grows with the square of their number.
+GREEDY = """
+import jax.numpy as jnp
+from model_registry import Field, Model
+from tacit.ppl import Normal, plate
+
+def program(N):
+    rate = Normal(0.0, 1.0, name="rate")
+    points = rate * jnp.arange(N)
+    middle = jnp.median(points[:, None] - points[None, :])
+    with plate("N", N):
+        Normal(middle, 1.0, name="x")
+
+model = Model(name="greedy", title="T", description="D", program=program,
+              data={"x": Field(("N",))}, example={"x": [1.0, 2.0]})
+"""
+
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, redis_server: Any, jax_cache: Path) -> Settings:
     folder = tmp_path_factory.mktemp("predictions")
     (folder / "models").mkdir()
     (folder / "models" / "simulated.py").write_text(SIMULATOR)
+    (folder / "models" / "greedy.py").write_text(GREEDY)
     return Settings(
         data_dir=folder / "data",
         redis_url=f"{redis_server.url}?db=511",
@@ -289,3 +307,13 @@ def test_validate_refuses(client: Client, model: str, body: dict[str, Any], stat
     answer = client.post(f"/v1/models/{model}/validate", json=body)
     assert answer.status_code == status
     assert [error["pointer"] for error in answer.json()["errors"]] == pointers
+
+
+def test_what_the_memory_does_not_suffice_for_is_refused_with_advice(client: Client) -> None:
+    path = "/v1/models/greedy/prior-predictive"
+    answer = client.post(path, json={"inputs": {"N": 1_000_000}, "draws": 3})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input"), answer.text
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "/draws"
+    assert "not the memory" in error["detail"]
+    assert client.post(path, json={"inputs": {"N": 10}, "draws": 3}).status_code == 200
