@@ -10,8 +10,10 @@ import pytest
 from tacit.embedded_redis import EmbeddedRedis
 from tacit.fits import FitStore, LocalBlobs
 from tacit.settings import Settings
+from tests.running import Up, up
 
 _DATABASES = 512
+MODELS = Path(__file__).parents[1] / "model_registry" / "models"
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +78,17 @@ def s3_bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     name = f"bucket-{secrets.token_hex(8)}"
     boto3.client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, jax_cache: Path) -> Iterator[Up]:
+    """One service for the tests that do it no harm, with a model of the user's own and a broken one."""
+    folder = tmp_path_factory.mktemp("service")
+    models = folder / "models"
+    models.mkdir()
+    poisson_rate = (MODELS / "poisson_rate.py").read_text()
+    (models / "my_rate.py").write_text(poisson_rate.replace('name="poisson-rate"', 'name="my-rate"'))
+    (models / "broken.py").write_text("model = 1 / 0\n")
+    settings = Settings(data_dir=folder / "data", jax_cache_dir=jax_cache, redis_url=None, model_path=(models,))
+    with up(settings, log=folder / "log") as service:
+        yield service

@@ -8,13 +8,14 @@ import pytest
 _NUMERICS = ("jax", "jaxlib", "numpyro", "equinox", "optax")
 _WEB = ("fastapi", "starlette", "uvicorn")
 _QUEUE = ("redis", "rq")
+_ANALYSIS = ("arviz", "pandas", "xarray", "matplotlib")
 _OWN = ("app", "worker", "model_registry")
 
 _FORBIDDEN = {
     "tacit": (*_NUMERICS, *_WEB, *_QUEUE, *_OWN, "numpy"),
     "tacit.errors": (*_NUMERICS, *_WEB, *_QUEUE, *_OWN),
     "tacit.settings": (*_NUMERICS, *_WEB, *_QUEUE, *_OWN),
-    "tacit.client": (*_NUMERICS, *_WEB, *_QUEUE, *_OWN),
+    "tacit.client": (*_NUMERICS, *_WEB, *_QUEUE, *_OWN, *_ANALYSIS),
     "tacit.client.cli": (*_NUMERICS, *_WEB, *_OWN, "rq"),
     "tacit.client.demo": (*_NUMERICS, *_WEB, *_OWN, "rq"),
     "tacit.supervisor": (*_NUMERICS, *_WEB, *_OWN, "rq"),

@@ -15,18 +15,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tacit import processes
+from tacit.client.answers import Summary, SummaryRow
+from tacit.client.errors import ClientError
+from tacit.client.progress import shown
+from tacit.client.synchronous import Client, Fit
 
 _SEED = 1
 _TOLERANCE = 0.2  # reference standard deviations
 _START_TIMEOUT_S = 60.0
 _FIT_TIMEOUT_S = 120.0
-_POLL_S = 0.2
 _READY = re.compile(r"Tacit is ready at (\S+)")
 
 
@@ -67,9 +70,12 @@ def run() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="tacit-demo-") as folder,
         _service(Path(folder), console) as address,
-        httpx.Client(base_url=address, timeout=60, trust_env=False) as client,
+        Client(address) as client,
     ):
-        far = _fit_and_compare(client, console)
+        try:
+            far = _fit_and_compare(client, console)
+        except ClientError as error:
+            raise DemoError(str(error)) from error
     if far:
         raise DemoError(f"further than {_TOLERANCE} sd from the reference: {', '.join(far)}")
     console.print("demo: ok")
@@ -111,89 +117,32 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text().splitlines()[-30:])
 
 
-def _fit_and_compare(client: httpx.Client, console: Console) -> list[str]:
+def _fit_and_compare(client: Client, console: Console) -> list[str]:
     """Fit, and show both tables; the variables that are too far from the reference."""
-    example = _json(client.get("/v1/models/eight-schools"))["example"]
-    fit = _json(client.post("/v1/fits", json={**example, "seed": _SEED}))
-    console.print(f"Accepted as {fit['id']}.")
-    fit = _wait_finished(client, fit, console)
-    summary = _json(client.get(fit["links"]["summary"]))["vars"]
-    predictive = _json(client.get(fit["links"]["posterior_predictive"], params={"seed": _SEED}))
-    shown = {"mu": summary["mu"], "tau": summary["tau"], **_elements("theta", summary["theta"])}
-    console.print(_posterior_table(shown))
-    console.print(_predictive_table(example["data"]["y"], predictive["vars"]["y"]))
-    return [name for name in _CHECKED if abs(_distance(name, shown[name]["mean"])) > _TOLERANCE]
+    data = client.model("eight-schools").example.data
+    fit = client.fit("eight-schools", data, seed=_SEED)
+    console.print(f"Accepted as {fit.id}.")
+    _wait(fit, console)
+    summary = _named_as_published(fit.summary())
+    predictive = fit.posterior_predictive_arrays(seed=_SEED)["y"]
+    console.print(_posterior_table(summary))
+    console.print(_predictive_table(data["y"], predictive))
+    return [name for name in _CHECKED if abs(_distance(name, summary[name].mean)) > _TOLERANCE]
 
 
-def _json(response: httpx.Response) -> Any:
-    if response.is_error:
-        raise DemoError(
-            f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text}"
-        )
-    return response.json()
-
-
-def _wait_finished(client: httpx.Client, fit: dict[str, Any], console: Console) -> dict[str, Any]:
+def _wait(fit: Fit, console: Console) -> None:
     """Follow a fit to its end, showing its progress."""
     began = time.monotonic()
-    with _shown_progress(console) as show:
-        while fit["status"] not in ("succeeded", "failed", "cancelled"):
-            if time.monotonic() - began > _FIT_TIMEOUT_S:
-                raise DemoError(f"the fit was still {fit['status']} after {_FIT_TIMEOUT_S:.0f} s")
-            time.sleep(_POLL_S)
-            fit = _json(client.get(fit["links"]["self"]))
-            show(fit)
-    if fit["status"] != "succeeded":
-        raise DemoError(f"the fit {fit['status']}: {fit['error']}")
-    for warning in fit["warnings"]:
+    with shown(console) as show:
+        fit.wait(timeout_s=_FIT_TIMEOUT_S, progress=show)
+    for warning in fit.state.warnings:
         console.print(f"Warning: {warning}", markup=False)
-    console.print(f"Fitted in {time.monotonic() - began:.1f} s, on {fit['device']}.")
-    return fit
+    console.print(f"Fitted in {time.monotonic() - began:.1f} s, on {fit.state.device}.")
 
 
-@contextmanager
-def _shown_progress(console: Console) -> Iterator[Any]:
-    """A function that shows how far a fit is: a bar on a terminal, lines elsewhere."""
-    if not console.is_terminal:
-        yield _ProgressLines(console)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("Fitting", total=None, state="queued")
-
-        def show(fit: dict[str, Any]) -> None:
-            progress = fit["progress"]
-            if progress is None:
-                bar.update(task, state=fit["status"])
-            else:
-                bar.update(task, total=progress["total"], completed=progress["step"], state=_state(progress))
-
-        yield show
-
-
-class _ProgressLines:
-    """One line whenever another tenth is done."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._next = 0.0
-
-    def __call__(self, fit: dict[str, Any]) -> None:
-        progress = fit["progress"]
-        if progress is not None and progress["step"] >= self._next * progress["total"]:
-            self._next = progress["step"] / progress["total"] + 0.1
-            self._console.print(f"  step {progress['step']:>6} of {progress['total']}, {_state(progress)}")
-
-
-def _state(progress: dict[str, Any]) -> str:
-    losses = (f"{name} {progress[name]:.3f}" for name in ("loss_gen", "loss_disc") if progress[name] is not None)
-    return ", ".join(losses)
-
-
-def _elements(name: str, summary: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """The summary of a vector, element by element, named as in the reference."""
-    size = len(summary["mean"])
-    return {f"{name}[{i + 1}]": {part: values[i] for part, values in summary.items()} for i in range(size)}
+def _named_as_published(summary: Summary) -> dict[str, SummaryRow]:
+    """By name of the number; elements are counted from 1 in the reference."""
+    return {re.sub(r"\d+", lambda found: str(int(found[0]) + 1), row.name): row for row in summary.rows()}
 
 
 def _distance(name: str, mean: float) -> float:
@@ -201,27 +150,25 @@ def _distance(name: str, mean: float) -> float:
     return (mean - _REFERENCE[name].mean) / _REFERENCE[name].sd
 
 
-def _posterior_table(summary: dict[str, dict[str, float]]) -> Table:
+def _posterior_table(summary: dict[str, SummaryRow]) -> Table:
     table = Table(title="Posterior", title_justify="left")
     table.add_column("variable")
     for column in ("mean", "sd", "reference mean", "reference sd", "distance / sd"):
         table.add_column(column, justify="right")
     for name, reference in _REFERENCE.items():
-        mean, sd = summary[name]["mean"], summary[name]["sd"]
-        numbers = (mean, sd, *reference, _distance(name, mean))
+        row = summary[name]
+        numbers = (row.mean, row.sd, *reference, _distance(name, row.mean))
         table.add_row(name, *(f"{number:.2f}" for number in numbers))
     return table
 
 
-def _predictive_table(observed: list[float], draws: list[list[float]]) -> Table:
+def _predictive_table(observed: list[float], draws: NDArray[Any]) -> Table:
     """Observed effects beside what the fitted model predicts; `draws` has one row per draw."""
     table = Table(title="Posterior predictive", title_justify="left")
     table.add_column("school")
     for column in ("observed y", "mean", "5 %", "95 %"):
         table.add_column(column, justify="right")
-    for school, (y, column_draws) in enumerate(zip(observed, zip(*draws, strict=True), strict=True), start=1):
-        ordered = sorted(column_draws)
-        low, high = (ordered[round(share * (len(ordered) - 1))] for share in (0.05, 0.95))
-        numbers = (y, sum(ordered) / len(ordered), low, high)
+    summaries = zip(observed, draws.mean(axis=0), *np.quantile(draws, [0.05, 0.95], axis=0), strict=True)
+    for school, numbers in enumerate(summaries, start=1):
         table.add_row(str(school), *(f"{number:.1f}" for number in numbers))
     return table

@@ -1,0 +1,260 @@
+"""What the service answers, typed. Fields that a newer service adds are ignored."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+from tacit.client.packages import needed
+
+Status = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+Priority = Literal["high", "normal", "low"]
+
+# Numbers shaped like a variable; in JSON, what is not finite is null.
+Numbers = Annotated[
+    NDArray[np.float64],
+    BeforeValidator(lambda value: np.array(value, dtype=np.float64)),
+    PlainSerializer(lambda value: np.where(np.isfinite(value), value.astype(object), None).tolist()),
+]
+
+
+class Answer(BaseModel):
+    """Something the service said."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+
+class Progress(Answer):
+    """How far a fit is; losses are minimised, times are in seconds."""
+
+    step: int
+    total: int
+    loss_gen: float | None = None
+    loss_disc: float | None = None
+    steps_per_s: float | None = None
+    eta_s: float | None = None
+
+
+class Failure(Answer):
+    """Why a fit failed: a stable code, and a sentence."""
+
+    code: str
+    message: str
+
+
+class FitState(Answer):
+    """A fit as it stood at one moment. What each field means: `GET /v1/fits/{id}` in the API's own documentation."""
+
+    id: str
+    status: Status
+    model: str
+    version: str
+    fingerprint: str
+    progress: Progress | None
+    queue_position: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempt: int
+    device: str
+    seed: int
+    draws: int
+    timeout_s: int
+    priority: Priority
+    inference: dict[str, Any]
+    warnings: list[str]
+    error: Failure | None
+    tags: list[str]
+    retried_from: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has succeeded, failed or been cancelled."""
+        return self.status in ("succeeded", "failed", "cancelled")
+
+
+class Page(Answer):
+    """Some of the fits; `next_cursor` gives the next ones, None when there are none."""
+
+    items: list[FitState]
+    next_cursor: str | None
+
+
+class Event(Answer):
+    """Something that happened to a fit: docs/fits.md lists the types and their data."""
+
+    id: int
+    type: str
+    at: datetime
+    data: dict[str, Any]
+
+
+class VariableSummary(Answer):
+    """Moments and quantiles, each shaped like the variable."""
+
+    mean: Numbers
+    sd: Numbers
+    q05: Numbers
+    q50: Numbers
+    q95: Numbers
+
+
+class SummaryRow(Answer):
+    """The summary of one number, such as `theta[3]`."""
+
+    name: str
+    mean: float
+    sd: float
+    q05: float
+    q50: float
+    q95: float
+
+
+class Summary(Answer):
+    """Summary of the stored draws; printing it shows a table.
+
+    Attributes:
+        ess: How many draws of the target the stored ones are worth.
+        k_hat: Pareto shape of the importance weights; above 0.7 the fit misses something.
+        vars: By name of the variable.
+    """
+
+    fit: str
+    num_draws: int
+    ess: float | None
+    k_hat: float | None
+    vars: dict[str, VariableSummary]
+
+    def rows(self) -> Iterator[SummaryRow]:
+        """One row for every number, named as in NumPy: `theta[3]`, `w[0, 2]`."""
+        for name, found in self.vars.items():
+            for index in np.ndindex(found.mean.shape):
+                parts = {part: float(getattr(found, part)[index]) for part in VariableSummary.model_fields}
+                yield SummaryRow(name=element(name, index), **parts)
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with one row for every number."""
+        rows = [row.model_dump() for row in self.rows()]
+        return needed("pandas").DataFrame(rows).set_index("name")
+
+    def __str__(self) -> str:
+        columns = [name for name in SummaryRow.model_fields if name != "name"]
+        rows = list(self.rows())
+        width = max([len(row.name) for row in rows], default=0)
+        lines = [" " * width + "".join(f"{column:>11}" for column in columns)]
+        lines += [row.name.ljust(width) + "".join(f"{getattr(row, each):>11.4g}" for each in columns) for row in rows]
+        return "\n".join(lines)
+
+
+class Diagnostics(Answer):
+    """Figures to judge a fit by, and in words what speaks against it."""
+
+    fit: str
+    figures: dict[str, Any]
+    warnings: list[str]
+
+
+class Losses(Answer):
+    """How a fit went, one entry per report of its progress. Losses are minimised; what was not finite is NaN."""
+
+    fit: str
+    step: list[int]
+    loss_gen: Numbers
+    loss_disc: Numbers
+    correct: Numbers
+
+
+class ModelSummary(Answer):
+    """A model in the list."""
+
+    name: str
+    version: str
+    title: str
+    description: str
+    inputs: list[str]
+    observed: list[str]
+    latents: list[str]
+
+
+class ModelField(Answer):
+    """An array that a user sends; `shape` has dimension symbols and numbers."""
+
+    name: str
+    shape: list[str | int]
+    dtype: Literal["float", "int"]
+    support: str
+    description: str = ""
+    unit: str = ""
+
+
+class ModelVariable(Answer):
+    """A random variable that is inferred or computed: one of each data point (local), or one for all (global)."""
+
+    name: str
+    shape: list[str | int]
+    support: str
+    scope: Literal["local", "global"]
+
+
+class Example(Answer):
+    """A request for a fit that runs as it is."""
+
+    model: str
+    data: dict[str, Any]
+
+
+class ModelDetail(Answer):
+    """All about a model."""
+
+    name: str
+    version: str
+    title: str
+    description: str
+    references: list[str]
+    dims: list[str]
+    inputs: list[ModelField]
+    observed: list[ModelField]
+    latents: list[ModelVariable]
+    deterministics: list[ModelVariable]
+    data_schema: dict[str, Any]
+    options_schema: dict[str, Any]
+    defaults: dict[str, Any]
+    example: Example
+
+    @property
+    def fields(self) -> dict[str, ModelField]:
+        """What a user sends, by name."""
+        return {each.name: each for each in (*self.inputs, *self.observed)}
+
+
+class ModelList(Answer):
+    """The models that can be fitted."""
+
+    items: list[ModelSummary]
+
+
+class ResolvedVariable(Answer):
+    """A random variable at the sizes of given data."""
+
+    shape: list[int]
+    dtype: str
+    role: Literal["observed", "latent", "deterministic"]
+
+
+class ResolvedData(Answer):
+    """What a fit of given data would be of."""
+
+    model: str
+    version: str
+    dims: dict[str, int]
+    data: dict[str, list[int]]
+    variables: dict[str, ResolvedVariable]
+    inference: dict[str, Any]
+
+
+def element(name: str, index: tuple[int, ...]) -> str:
+    """The name of one number of a variable."""
+    return f"{name}[{', '.join(map(str, index))}]" if index else name

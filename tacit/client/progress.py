@@ -1,0 +1,69 @@
+"""How far a fit is, for people: a live bar on a terminal, lines elsewhere."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tacit.client import answers
+from tacit.client.answers import FitState
+
+Show = Callable[[FitState], None]
+
+
+@contextmanager
+def progress_shown(wanted: bool | Show) -> Iterator[Show | None]:
+    """What shows how far a fit is: None for nothing, a given function, or a bar on standard error."""
+    if isinstance(wanted, bool):
+        if not wanted:
+            yield None
+            return
+        with shown(Console(stderr=True)) as show:
+            yield show
+    else:
+        yield wanted
+
+
+@contextmanager
+def shown(console: Console) -> Iterator[Show]:
+    """A function that shows how far a fit is, on a console."""
+    if not console.is_interactive and not console.is_jupyter:
+        yield _Lines(console)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("Fitting", total=None, state="queued")
+
+        def show(fit: FitState) -> None:
+            if fit.progress is None:
+                bar.update(task, state=_waiting(fit))
+            else:
+                bar.update(task, total=fit.progress.total, completed=fit.progress.step, state=_losses(fit.progress))
+
+        yield show
+
+
+class _Lines:
+    """One line whenever another tenth is done."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._next = 0.0
+
+    def __call__(self, fit: FitState) -> None:
+        done = fit.progress
+        if done is not None and done.step >= self._next * done.total:
+            self._next = done.step / done.total + 0.1
+            self._console.print(f"  step {done.step:>6} of {done.total}, {_losses(done)}", highlight=False)
+
+
+def _waiting(fit: FitState) -> str:
+    if fit.status == "queued" and fit.queue_position:
+        return f"queued behind {fit.queue_position}"
+    return "starting" if fit.status == "running" else fit.status
+
+
+def _losses(done: answers.Progress) -> str:
+    named = {"loss_gen": done.loss_gen, "loss_disc": done.loss_disc}
+    return ", ".join(f"{name} {value:.3f}" for name, value in named.items() if value is not None)

@@ -1,0 +1,29 @@
+"""What docs/client.md shows runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.running import Up
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_client_page(
+    service: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TACIT_URL", service.address)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / "client.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "client.md", "exec"), names)
+    shown = capsys.readouterr().out
+    # What comments say is printed.
+    for line in re.findall(r"^ *print\(.*\)  # (/.*)$", "\n".join(blocks), flags=re.MULTILINE):
+        assert line in shown
+    assert "theta[7]" in shown
+    assert "\n(1, 500, 2)\n" in shown
+    assert (tmp_path / "posterior.nc").exists()
+    names["client"].close()  # type: ignore[attr-defined]
