@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from app import prediction
 from app.errors import pointer_to
 from app.schemas.models import DataCheck
-from model_registry import Model
+from model_registry import Model, unsuitable
 from tacit.errors import FieldError, InvalidInputError
 from tacit.inference import InferenceOptions
 
@@ -43,6 +43,9 @@ def inference_options(model: Model, given: Mapping[str, Any]) -> dict[str, objec
         raise InvalidInputError(
             [FieldError("/inference" + pointer_to(each["loc"]), f"{each['msg']}.") for each in error.errors()]
         ) from error
+    errors = [FieldError("/inference" + each.pointer, each.detail) for each in unsuitable(model, options)]
+    if errors:
+        raise InvalidInputError(errors)
     dumped: dict[str, object] = options.model_dump(mode="json")
     return dumped
 

@@ -13,7 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.infer import MCMC, NUTS
 
+from benchmarks.calibration import calibration
+from benchmarks.comparing import compare
+from benchmarks.empirical import empirical
 from benchmarks.network import network
+from benchmarks.posteriordb import posteriordb
+from benchmarks.ratio_gap import ratio_gap
 from benchmarks.simulators import simulators
 from model_registry import Model, load_registry
 from tacit.inference import Fit, InferenceOptions, Problem, fit
@@ -43,13 +48,6 @@ def run(model: Model, data: dict[str, Any], seed: int, **options: Any) -> tuple[
     start = time.perf_counter()
     result = fit(jax.random.key(seed), problem, options=InferenceOptions(**options), num_draws=NUM_DRAWS)
     return result, time.perf_counter() - start
-
-
-def compare(draws: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> tuple[float, float, float, float]:
-    """Largest and mean error of the means in posterior sds, smallest and largest sd ratio."""
-    error = np.abs(draws.mean(axis=0) - mean) / sd
-    ratio = draws.std(axis=0) / sd
-    return error.max(), error.mean(), ratio.min(), ratio.max()
 
 
 def eight_schools() -> tuple[np.ndarray, np.ndarray]:
@@ -148,7 +146,7 @@ def logistic() -> Iterator[str]:
     """Logistic regression, D = 5, with and without its likelihood, against NUTS."""
     yield "| points | method | seed | max / mean error of means (sds) | sd ratios | seconds |"
     yield "|---|---|---|---|---|---|"
-    for num_points in (500, 2000, 20_000):
+    for num_points in (2000, 20_000, 200_000):
         problem, answer = logistic_problem(num_points)
         for method, steps in (("klqp", 3000), ("implicit_klqp", 12_000)):
             for seed in SEEDS[:2]:
@@ -164,7 +162,11 @@ def logistic() -> Iterator[str]:
 BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "models": models,
     "g-and-k": g_and_k,
+    "ratio-gap": ratio_gap,
     "logistic": logistic,
+    "posteriordb": posteriordb,
+    "empirical": empirical,
+    "calibration": calibration,
     "network": network,
     "simulators": simulators,
 }

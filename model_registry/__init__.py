@@ -12,5 +12,6 @@ from model_registry.discovery import Variable
 from model_registry.loader import LoadProblem, Registry, load_registry
 from model_registry.resolution import Dataset
 from model_registry.specification import Field, Model
+from model_registry.suitability import unsuitable
 
-__all__ = ["Dataset", "Field", "LoadProblem", "Model", "Registry", "Variable", "load_registry"]
+__all__ = ["Dataset", "Field", "LoadProblem", "Model", "Registry", "Variable", "load_registry", "unsuitable"]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from model_registry.discovery import Variable
 from model_registry.fields import Field, shape_words
+from model_registry.suitability import unsuitable
 from tacit.errors import InvalidInputError, ModelLoadError
 from tacit.inference.options import InferenceOptions
 
@@ -159,8 +160,10 @@ def _check_example(model: Model) -> None:
 
 def _check_defaults(model: Model) -> None:
     try:
-        InferenceOptions.model_validate(dict(model.defaults))
+        options = InferenceOptions.model_validate(dict(model.defaults))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(("defaults", *map(str, first["loc"])))
         raise ModelLoadError(f"{where}: {first['msg']}; see InferenceOptions for what there is.") from error
+    for error in unsuitable(model, options):
+        raise ModelLoadError(f"defaults{error.pointer.replace('/', '.')}: {error.detail}")

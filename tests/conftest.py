@@ -1,6 +1,7 @@
 """What all tests share: a real server, fresh folders, and the clean end of every process."""
 
 import logging
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from tests.running import Up, up
 
 _DATABASES = 512
 MODELS = Path(__file__).parents[1] / "model_registry" / "models"
+
+# Tests compile much and compute little: programs optimised less compile in half the time. Processes that tests start
+# inherit this, and it must stand here before JAX makes its backend.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
 
 @pytest.fixture(scope="session")

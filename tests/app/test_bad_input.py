@@ -40,6 +40,16 @@ _REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "null": (_with_data(y=[None] * 8), 422, "/data/y"),
     "too large to be finite": (_with_data(y=[1e39] * 8), 422, "/data/y"),
     "out of support": (_with_data(sigma=[0.0] * 8), 422, "/data/sigma"),
+    "klqp without a density": (
+        {"model": "g-and-k", "data": {"y": [1.0, 2.0, 3.0]}, "inference": {"method": "klqp"}},
+        422,
+        "/inference/method",
+    ),
+    "a network for latents that are not there": (
+        {"model": "poisson-rate", "data": {"x": [1, 2, 3]}, "inference": {"family": "amortized"}},
+        422,
+        "/inference/family",
+    ),
     "unknown option": ({**EIGHT_SCHOOLS, "inference": {"num_stepz": 3}}, 422, "/inference/num_stepz"),
     "seed as text": ({**EIGHT_SCHOOLS, "seed": "1"}, 422, "/seed"),
     "seed too large": ({**EIGHT_SCHOOLS, "seed": 2**32}, 422, "/seed"),

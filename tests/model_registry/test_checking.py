@@ -133,7 +133,8 @@ def test_implicit_latents_may_be_local_but_not_global(make_model):
             Normal(x + shift, 1.0, name="y")
 
     assert "the global latent variable 'shift' is Implicit" in refusal(make_model(program=program_with_global))
-    make_model(program=program_with_local).check()
+    make_model(program=program_with_local, defaults={"contrast": "empirical"}).check()
+    assert "defaults.contrast: shift is a latent without" in refusal(make_model(program=program_with_local))
 
 
 def test_the_data_plate_is_named_like_a_dimension(make_model):
@@ -176,3 +177,4 @@ def test_defaults_must_be_inference_options(make_model):
     assert "defaults.steps: " in refusal(make_model(defaults={"steps": -1}))
     clash = {"contrast": "empirical", "ratio_loss": "multiclass"}
     assert "defaults: " in refusal(make_model(defaults=clash))
+    assert "defaults.family: amortized is for latents of each" in refusal(make_model(defaults={"family": "amortized"}))

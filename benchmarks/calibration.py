@@ -1,0 +1,57 @@
+"""Simulation-based calibration (Talts et al., 2018): fits of data drawn from the prior, and the ranks of the truth."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from scipy import stats
+
+from model_registry import Model, load_registry
+from tacit.inference import InferenceOptions, fit
+from tacit.predictive import predict
+
+MODELS = ("poisson-rate", "linear-regression", "eight-schools", "linear-regression-unknown-noise")
+DATA_SETS = 100
+NUM_DRAWS = 4000
+# Ranks are out of so many draws, and fall into so many bins.
+RANKED, BINS = 99, 10
+
+
+def drawn(model: Model, seed: int) -> dict[str, np.ndarray]:
+    """Latents and data drawn jointly from the prior, at the covariates of the example."""
+    inputs: dict[str, Any] = model.inputs(model.resolve(model.example))
+    names = [*model.latents, *model.observed]
+    (part,) = predict(jax.random.key(seed), model.program, num_draws=1, inputs=inputs, variables=names)
+    return {name: value[0] for name, value in part.items()}
+
+
+def ranks(model: Model, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of every latent number: how many of RANKED draws lie below the truth, and whether the 90 % interval holds it."""
+    truth = drawn(model, seed)
+    example = model.resolve(model.example).arrays
+    data = {name: truth[name] if name in model.observed else example[name] for name in model.data}
+    problem = model.problem(model.resolve(data))
+    options = InferenceOptions(**model.defaults)
+    result = fit(jax.random.key(seed), problem, options=options, num_draws=NUM_DRAWS)
+    draws = np.column_stack([result.posterior[name].reshape(NUM_DRAWS, -1) for name in model.latents])
+    true = np.concatenate([truth[name].reshape(-1) for name in model.latents])
+    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+    return np.sum(draws[:: NUM_DRAWS // RANKED][:RANKED] < true, axis=0), (low < true) & (true < high)
+
+
+def calibration() -> Iterator[str]:
+    """Ranks of the truth in posteriors of 100 data sets drawn from the prior, by default options. The p-value is of a
+    chi-squared test in ten bins, for the worst latent number, times how many numbers there are."""
+    yield "| model | latent numbers | p-value (Bonferroni) | 90 % intervals that hold the truth |"
+    yield "|---|---|---|---|"
+    for name in MODELS:
+        model = load_registry().get(name)
+        found, covered = zip(*(ranks(model, seed) for seed in range(DATA_SETS)), strict=True)
+        counts = np.stack([np.bincount(each * BINS // (RANKED + 1), minlength=BINS) for each in np.stack(found).T])
+        p_value = min(1.0, stats.chisquare(counts, axis=1).pvalue.min() * len(counts))
+        share = np.stack(covered)
+        error = np.sqrt(0.9 * 0.1 / DATA_SETS)
+        each = share.mean(axis=0)
+        row = f"{share.mean():.3f} in all, {each.min():.2f}-{each.max():.2f} each (standard error {error:.3f})"
+        yield f"| {name} | {len(counts)} | {p_value:.3f} | {row} |"
