@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format bench accuracy fuzz chaos load lock clean
+.PHONY: help demo test check browser format bench accuracy fuzz chaos load lock clean
 
 help: ## Show this help.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,14 +19,17 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: $(STAMP) ## Run the main job end to end on the embedded server.
 	$(BIN)/tacit demo
 
-test: $(STAMP) ## Run every test.
+test: $(STAMP) browser ## Run every test.
 	$(BIN)/python -m pytest
 
-check: $(STAMP) ## Format, lint, types and tests.
+check: $(STAMP) browser ## Format, lint, types and tests.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+browser: ## Install Chromium for the tests of the web page, where that can be done.
+	@sh tools/install_browser.sh
 
 format: $(STAMP) ## Rewrite the code in the house format.
 	$(BIN)/ruff format .

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app import documentation, errors
+from app import documentation, errors, page
 from app.bodies import JsonRoute
 from app.gate import Gate
 from app.metrics import HttpMetrics
@@ -79,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = HttpMetrics()
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
     documentation.install(app)
+    page.install(app)
     _describe(app)
     return app
 

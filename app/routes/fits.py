@@ -1,16 +1,28 @@
 """Fits: made, looked at, ended."""
 
+import base64
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from numpy.typing import NDArray
 
 from app import listing, submission, views
 from app.bodies import JsonRoute
 from app.errors import MediaTypeError, NotJsonError, TooLargeError, problems
 from app.gate import CallerDep
-from app.schemas.fits import FitBody, FitCreate, FitList, FitQuery, ListQuery, SubmitHeaders
+from app.schemas.fits import (
+    FitBody,
+    FitCreate,
+    FitData,
+    FitList,
+    FitQuery,
+    ListQuery,
+    StoredArray,
+    SubmitHeaders,
+)
 from app.service import Service, ServiceDep
 from tacit.errors import (
     ConflictError,
@@ -99,6 +111,13 @@ async def get_fit(fit_id: str, query: Annotated[FitQuery, Query()], service: Ser
     if query.wait:
         await _wait_ended(service, request, fit_id, query.wait)
     return await views.body(service, await service.blocking(service.store.fit, fit_id))
+
+
+@router.get("/{fit_id}/data", response_model=FitData, responses=problems(NotFoundError, StoreError, UnavailableError))
+async def get_data(fit_id: str, service: ServiceDep) -> Response:
+    """The data of a fit, in a form in which they can be posted again."""
+    fit = await service.blocking(service.store.fit, fit_id)
+    return Response(await service.blocking(_data_body, service, fit), media_type="application/json")
 
 
 @router.post(
@@ -193,6 +212,18 @@ async def _answer(
     else:
         response.headers["Retry-After"] = str(_RETRY_AFTER_S)
     return await views.body(service, fit)
+
+
+def _data_body(service: Service, fit: Fit) -> str:
+    """Made in a thread, and already text: nothing is left for the event loop to go through."""
+    arrays = service.store.data(fit.request)
+    return FitData(fit=fit.request.id, data={name: _stored(array) for name, array in arrays.items()}).model_dump_json()
+
+
+def _stored(array: NDArray[Any]) -> StoredArray:
+    dtype: Literal["float32", "int32"] = "int32" if array.dtype.kind == "i" else "float32"
+    content = base64.b64encode(np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<")))
+    return StoredArray(dtype=dtype, shape=list(array.shape), data_b64=content.decode())
 
 
 async def _cancel(service: Service, fit_id: str) -> Fit:

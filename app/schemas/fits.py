@@ -138,3 +138,18 @@ class FitList(Answer):
     next_cursor: str | None = Field(
         description="Gives the next page, also when this one is not full; null when there is none."
     )
+
+
+class StoredArray(Answer):
+    """An array in C order, little-endian; a fit takes its data in this form, too."""
+
+    dtype: Literal["float32", "int32"]
+    shape: list[int]
+    data_b64: str = Field(description="The bytes, in base64.")
+
+
+class FitData(Answer):
+    """What a fit was asked to be fitted to."""
+
+    fit: str
+    data: dict[str, StoredArray]

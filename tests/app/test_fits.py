@@ -109,3 +109,17 @@ def test_waiting_ends_in_time_and_with_the_fit(client: Client, store: FitStore) 
 def test_waits_that_do_not_fit(client: Client, query: str) -> None:
     answer = client.get(f"/v1/fits/{'fit_' + '0' * 36}?{query}")
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"?{query.partition('=')[0]}")
+
+
+def test_the_data_of_a_fit_can_be_posted_again(client: Client) -> None:
+    body = {"model": "poisson-regression", "data": {"x": [[1, 0.5], [1, -0.25], [1, 2]], "y": [2, 0, 5]}, "seed": 3}
+    fit = client.post("/v1/fits", json=body).json()
+    answer = client.get(f"/v1/fits/{fit['id']}/data")
+    assert (answer.status_code, answer.json()["fit"]) == (200, fit["id"])
+    data = answer.json()["data"]
+    assert {name: (array["dtype"], array["shape"]) for name, array in data.items()} == {
+        "x": ("float32", [3, 2]),
+        "y": ("int32", [3]),
+    }
+    again = client.post("/v1/fits", json={**body, "data": data})
+    assert (again.json()["id"], again.headers["fit-cache"]) == (fit["id"], "coalesced")

@@ -1,0 +1,142 @@
+// The data of a fit in a form: a text field for each array, filled by hand or from a file.
+
+import { fromColumns, read, suggested } from "./data_files.js";
+import { fitsInAField, fromText, size, toText } from "./data_text.js";
+import { announce, fill, h, newId } from "./elements.js";
+import { labelled } from "./field.js";
+import { count, shape } from "./words.js";
+
+/**
+ * The fields of a model's data.
+ *
+ * `values()` gives the arrays by name; it shows what is wrong with any and throws a SyntaxError. `look()` gives them
+ * without a word, null where something is wrong. `onChange` is called when something is typed or chosen.
+ */
+export function dataFields(model, { onChange }) {
+  const known = [...model.observed, ...model.inputs];
+  const fields = new Map(known.map((field) => [field.name, arrayField(field, onChange)]));
+  const columns = h("div", {});
+
+  function show(data) {
+    for (const [name, field] of fields) if (name in data) field.set(data[name]);
+    onChange();
+  }
+
+  return {
+    element: h("div", {}, filePicker(take), columns, [...fields.values()].map((field) => field.element)),
+    fields,
+    show,
+    take,
+    values() {
+      const found = [...fields].map(([name, field]) => [name, field.attempt(field.value)]);
+      if (found.some(([, value]) => value === undefined)) throw new SyntaxError("Some of the data are not numbers.");
+      return Object.fromEntries(found);
+    },
+    look() {
+      try {
+        return Object.fromEntries([...fields].map(([name, field]) => [name, field.value()]));
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        return null;
+      }
+    },
+  };
+
+  /** Fill the fields from a file. Throws a SyntaxError that says what is wrong with it. */
+  async function take(file) {
+    const found = await read(file, known);
+    fill(columns);
+    if (found.columns) fill(columns, columnPicker(known, found.columns, fields, onChange));
+    else show(checked(found.data, fields));
+    announce(`${file.name} was read.`);
+  }
+}
+
+function checked(data, fields) {
+  const matching = Object.keys(data).filter((name) => fields.has(name));
+  if (matching.length === 0) {
+    throw new SyntaxError(`This file has none of the model's fields: ${[...fields.keys()].join(", ")}.`);
+  }
+  return data;
+}
+
+function filePicker(take) {
+  const file = labelled(
+    "Data from a file",
+    h("input", { type: "file", accept: ".csv,.tsv,.txt,.json,text/csv,application/json" }),
+    "CSV with names in its first line, or JSON. You can also drop a file anywhere on this form.",
+  );
+  file.control.addEventListener("change", async () => {
+    file.clear();
+    try {
+      if (file.control.files.length > 0) await take(file.control.files[0]);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      file.fail(error.message);
+    }
+  });
+  take.failed = file.fail;
+  return file.element;
+}
+
+/** Which columns of a file are which field. */
+function columnPicker(known, columns, fields, onChange) {
+  const names = [...columns.keys()];
+  const rows = known.map((field) => {
+    const label = `Columns for ${field.name}`;
+    const boxes = names.map((name) => {
+      const box = h("input", { type: "checkbox", id: newId("column"), value: name });
+      box.checked = suggested(field, names).includes(name);
+      return box;
+    });
+    const apply = () => {
+      const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+      const array = fields.get(field.name);
+      const value = chosen.length > 0 ? array.attempt(() => fromColumns(field, chosen, columns)) : undefined;
+      if (value !== undefined) array.set(value);
+      onChange();
+    };
+    for (const box of boxes) box.addEventListener("change", apply);
+    apply();
+    const choices = boxes.map((box) => h("span", { class: "choice" }, box, h("label", { for: box.id }, box.value)));
+    return h("fieldset", {}, h("legend", {}, label), choices);
+  });
+  return h("div", { class: "columns" }, rows);
+}
+
+/** One array. What is too long for a text field is held beside it. */
+function arrayField(field, onChange) {
+  const rank = field.shape.length;
+  const about = `${field.description ? `${field.description}: ` : ""}${shape(field.shape)}${field.unit ? `, in ${field.unit}` : ""}`;
+  const text = h("textarea", { rows: rank === 2 ? 5 : rank === 0 ? 1 : 2, spellcheck: "false", autocapitalize: "off" });
+  const place = labelled(field.name, text, about);
+  let held;
+  text.addEventListener("input", () => {
+    place.clear();
+    onChange();
+  });
+
+  function set(value) {
+    place.clear();
+    held = fitsInAField(value) ? undefined : value;
+    text.readOnly = held !== undefined;
+    text.value = held === undefined ? toText(value, rank) : `${count(size(value), "number")}, too many to show`;
+  }
+
+  return {
+    ...place,
+    set,
+    /** The array; throws a SyntaxError that says why there is none. */
+    value: () => (held === undefined ? fromText(text.value, rank) : held),
+    /** What a function gives; undefined after showing the SyntaxError that it threw. */
+    attempt(make) {
+      try {
+        return make();
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        place.fail(error.message);
+        return undefined;
+      }
+    },
+  };
+}

@@ -1,0 +1,39 @@
+// Whether a fit can be trusted, in words.
+
+import { details, h, table } from "./elements.js";
+import { number, percent } from "./words.js";
+
+const MEANINGS = {
+  k_hat: "Pareto k-hat: below 0.7 the family reaches the posterior",
+  effective_draws: "How many independent draws of its target the draws are worth",
+  proposed_draws: "Draws made to judge it",
+  moved: "How far the fit still moved at the end, in posterior standard deviations; a quarter is much",
+  calibration_moved: "How far calibration moved it, in standard deviations; 2 is much",
+  ratio_correct: "Share of draws that the ratio estimator told apart",
+  ratio_chance: "The share that guessing would get right",
+  loss_gen: "Variational loss at the end",
+  loss_disc: "Loss of the ratio estimator at the end",
+  steps: "Steps made",
+  skipped_updates: "Updates that were not finite and were skipped",
+  simulated_points: "Data points simulated",
+  dropped_simulations: "Simulated points that were not finite and were dropped",
+};
+
+/** The verdict, the warnings, and the figures behind them. */
+export function diagnosis(fit, { figures }) {
+  const verdict = fit.warnings.length === 0
+    ? h("p", { class: "good" }, `Nothing speaks against this fit. ${inWords(figures)}`)
+    : h("div", { class: "warning" }, h("p", {}, "This speaks against it:"), h("ul", {}, fit.warnings.map((each) => h("li", {}, each))));
+  const rows = Object.entries(figures).map(([name, value]) => [h("code", {}, name), shown(value), MEANINGS[name] ?? ""]);
+  return h("div", {}, verdict, details("Figures", table("Figures to judge the fit by", ["Figure", "Value", "Meaning"], rows)));
+}
+
+function inWords({ k_hat: kHat, effective_draws: effective, proposed_draws: proposed }) {
+  if (!Number.isFinite(kHat) || !proposed) return "";
+  return `Pareto k-hat is ${number(kHat)} (below 0.7 is good); the draws are worth ${percent(effective / proposed)} of as many from its target.`;
+}
+
+function shown(value) {
+  if (typeof value === "number" || value === null) return number(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

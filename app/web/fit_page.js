@@ -1,0 +1,155 @@
+// One fit: how it goes, and what it has found.
+
+import { get, post, send } from "./api.js";
+import { codeBlock, curlResults, pythonResults } from "./code_lines.js";
+import { diagnosis } from "./diagnosis.js";
+import { downloads } from "./downloads.js";
+import { announce, details, fill, h, table } from "./elements.js";
+import { lossesPlot } from "./losses_plot.js";
+import { posteriorView } from "./posterior_view.js";
+import { predictiveView } from "./predictive_view.js";
+import { problemNote } from "./problems.js";
+import { progressView } from "./progress.js";
+import { moment, number } from "./words.js";
+
+const ENDED = ["succeeded", "failed", "cancelled"];
+
+export async function fitPage(place, { parts: [id], signal }) {
+  const path = `v1/fits/${encodeURIComponent(id)}`;
+  let fit = await get(path, { signal });
+  const head = h("div", {});
+  const body = h("div", {});
+  fill(place, head, body);
+  const showHead = () => fill(head, heading(fit));
+  showHead();
+  if (!ENDED.includes(fit.status)) {
+    const view = progressView(fit);
+    fill(body, view.element);
+    // The page is there; what comes of the fit is added when it comes.
+    watch(view).catch((error) => {
+      if (!signal.aborted) body.prepend(problemNote(error));
+    });
+  } else await showEnd();
+
+  async function watch(view) {
+    await view.watch(signal, (status) => {
+      fit = { ...fit, status };
+      showHead();
+      announce(`The fit is ${status}.`);
+    });
+    if (signal.aborted) return;
+    fit = await get(path, { signal });
+    showHead();
+    await showEnd();
+  }
+
+  async function showEnd() {
+    if (fit.status === "succeeded") await showResults(body, fit, signal);
+    else fill(body, ending(fit));
+  }
+}
+
+function heading(fit) {
+  const trouble = h("div", {});
+  return [
+    h("h1", {}, `${fit.model}: `, h("span", { class: `status ${fit.status}`, id: "fit-status" }, fit.status)),
+    h("p", { class: "small" }, h("code", {}, fit.id)),
+    h("div", { class: "actions" }, actions(fit, trouble)),
+    trouble,
+    details("About this fit", about(fit)),
+  ];
+}
+
+function actions(fit, trouble) {
+  const button = (label, action) => h("button", { type: "button", onclick: () => attempt(action, trouble) }, label);
+  const again = h("a", { class: "button", href: `#/models/${encodeURIComponent(fit.model)}?from=${fit.id}` }, "Fit again with changes");
+  if (!ENDED.includes(fit.status)) return [button("Cancel the fit", () => cancel(fit)), again];
+  const retry = button("Retry", async () => {
+    const made = await post(`v1/fits/${fit.id}/retry`);
+    location.hash = `#/fits/${made.id}`;
+  });
+  return [fit.status === "succeeded" ? null : retry, again, button("Delete", () => remove(fit))];
+}
+
+async function cancel(fit) {
+  await post(`v1/fits/${fit.id}/cancel`);
+  announce("The fit is being cancelled.");
+}
+
+async function remove(fit) {
+  if (!window.confirm("Delete this fit, its data and its results?")) return;
+  await send(`v1/fits/${fit.id}`, { method: "DELETE" });
+  announce("The fit was deleted.");
+  location.hash = "#/fits";
+}
+
+async function attempt(action, trouble) {
+  fill(trouble);
+  try {
+    await action();
+  } catch (error) {
+    fill(trouble, problemNote(error));
+  }
+}
+
+function about(fit) {
+  const rows = [
+    ["Model", `${fit.model}@${fit.version}`],
+    ["Seed", String(fit.seed)],
+    ["Posterior draws", number(fit.draws)],
+    ["Made", moment(fit.created_at)],
+    ["Begun", moment(fit.started_at)],
+    ["Ended", moment(fit.finished_at)],
+    ["Computed on", fit.device],
+    ["Attempts", String(fit.attempt)],
+    ["Tags", fit.tags.join(", ") || "–"],
+    ...Object.entries(fit.inference).map(([name, value]) => [name.replaceAll("_", " "), JSON.stringify(value)]),
+  ];
+  return table("About this fit", ["What", "Value"], rows);
+}
+
+function ending(fit) {
+  const why = fit.error ? h("p", {}, h("strong", {}, "Why: "), fit.error.message, " (", h("code", {}, fit.error.code), ")") : null;
+  const words = fit.status === "cancelled" ? "This fit was cancelled. A retry goes on from its last checkpoint." : "This fit has failed.";
+  return [h("p", {}, words), why, fit.warnings.length > 0 ? h("ul", {}, fit.warnings.map((each) => h("li", {}, each))) : null];
+}
+
+async function showResults(body, fit, signal) {
+  const path = `v1/fits/${fit.id}`;
+  const [model, summary, figures, losses] = await Promise.all([
+    modelOf(fit, signal),
+    get(`${path}/summary`, { signal }),
+    get(`${path}/diagnostics`, { signal }),
+    get(`${path}/losses`, { signal }),
+  ]);
+  const plot = lossesPlot();
+  const posterior = posteriorView(fit, model, summary, signal);
+  const predictive = predictiveView(fit, model, signal);
+  fill(
+    body,
+    h("h2", {}, "Can it be trusted?"),
+    diagnosis(fit, figures),
+    h("h2", {}, "Posterior"),
+    posterior.element,
+    h("h2", {}, "Would the model make such data?"),
+    predictive.element,
+    h("h2", {}, "Download"),
+    downloads(fit.id),
+    h("h2", {}, "The same from elsewhere"),
+    codeBlock("curl", curlResults(fit.id)),
+    codeBlock("Python", pythonResults(fit.id)),
+    h("h2", {}, "How it went"),
+    plot.element,
+  );
+  await Promise.all([plot.show(losses), posterior.ready, predictive.ready]);
+}
+
+/** The model, unless it is served no more: then its results are shown without what it would say of them. */
+async function modelOf(fit, signal) {
+  try {
+    return await get(`v1/models/${encodeURIComponent(`${fit.model}@${fit.version}`)}`, { signal });
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}

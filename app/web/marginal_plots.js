@@ -1,0 +1,65 @@
+// Pictures of single variables: the histogram of a number, the intervals of an array.
+
+import { figure, plain } from "./plots.js";
+import { edges, middles, quantile, shares, sorted } from "./statistics.js";
+import { number } from "./words.js";
+
+/** Of long tails so much is left out of the picture. */
+const LEFT_OUT = 0.005;
+const MOST_WITH_NAMES = 30;
+
+/** The histogram of a number's draws, with its mean and the middle 90 %. */
+export function marginalPlot(scalar, draws) {
+  const finite = sorted(draws);
+  const text = `Mean ${number(scalar.mean)}, standard deviation ${number(scalar.sd)}; 90 % lie from ${number(scalar.q05)} to ${number(scalar.q95)}.`;
+  return figure(scalar.name, text, (colours) => {
+    const bins = edges(quantile(finite, LEFT_OUT), quantile(finite, 1 - LEFT_OUT));
+    const heights = shares(finite, bins);
+    const top = Math.max(...heights);
+    const inside = middles(bins).map((middle) => middle >= scalar.q05 && middle <= scalar.q95);
+    const bars = {
+      type: "bar",
+      x: middles(bins),
+      y: heights,
+      width: bins[1] - bins[0],
+      marker: { color: inside.map((yes) => (yes ? colours.accent : colours.accent_soft)) },
+      hovertemplate: "%{x:.4g}<extra></extra>",
+    };
+    const line = { type: "line", x0: scalar.mean, x1: scalar.mean, y0: 0, y1: 1.05 * top, line: { color: colours.ink, width: 1.5, dash: "dot" } };
+    const layout = { height: 190, bargap: 0, margin: { l: 12, r: 12, t: 4, b: 28 }, xaxis: { nticks: 5 }, yaxis: { visible: false }, shapes: [line] };
+    return { traces: [bars], layout };
+  });
+}
+
+/** The medians and the middle 90 % of all numbers of an array. */
+export function intervalPlot(name, scalars) {
+  const named = scalars.length <= MOST_WITH_NAMES;
+  const labels = scalars.map((each) => plain(each.name));
+  const places = scalars.map((_, place) => place);
+  const least = scalars.reduce((a, b) => (b.q50 < a.q50 ? b : a));
+  const most = scalars.reduce((a, b) => (b.q50 > a.q50 ? b : a));
+  const text = `Medians from ${number(least.q50)} (${least.name}) to ${number(most.q50)} (${most.name}). All numbers are in the table above.`;
+  return figure(`${name}: median and middle 90 % of each`, text, (colours) => {
+    const trace = {
+      type: "scatter",
+      mode: "markers",
+      x: scalars.map((each) => each.q50),
+      y: places,
+      text: labels,
+      marker: { color: colours.accent, size: named ? 8 : 4 },
+      error_x: {
+        type: "data",
+        symmetric: false,
+        array: scalars.map((each) => each.q95 - each.q50),
+        arrayminus: scalars.map((each) => each.q50 - each.q05),
+        color: colours.accent,
+        thickness: named ? 2 : 1,
+        width: 0,
+      },
+      hovertemplate: "%{text}: %{x:.4g}<extra></extra>",
+    };
+    const ticks = named ? { tickvals: places, ticktext: labels } : { title: { text: "index" } };
+    const height = named ? 70 + 26 * scalars.length : 480;
+    return { traces: [trace], layout: { height, xaxis: { zeroline: true }, yaxis: { autorange: "reversed", ...ticks } } };
+  });
+}

@@ -1,0 +1,184 @@
+"""The web page in a real browser, as people use it."""
+
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+
+from app.main import create_app
+from tacit.fits import Scope, open_keys
+from tacit.settings import Settings
+from tests.browser import Browser, open_browser
+from tests.running import Up, wait_for
+
+_HEADING = "document.getElementById('fit-status')?.textContent"
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with open_browser(tmp_path_factory.mktemp("downloads")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """A window in the light, wide, and without a complaint at the end."""
+    chromium.size(1200, 900)
+    chromium.colours("light")
+    yield chromium
+    assert chromium.complaints() == []
+
+
+def _start(browser: Browser, service: Up, model: str, **options: int) -> None:
+    """Start a fit of a model's example."""
+    browser.open(service.address)
+    browser.press(".cards a", model)
+    browser.find("h1", model)
+    for label, value in options.items():
+        browser.enter(label.replace("_", " "), str(value))
+    browser.press("button", "Start the fit")
+
+
+def test_from_the_models_to_a_posterior(browser: Browser, service: Up) -> None:
+    _start(browser, service, "Rate of a Poisson count", Seed=1, steps=300)
+    browser.until(f"{_HEADING} === 'succeeded'", "the fit to succeed")
+    fit_id = browser.find("main code", "fit_").text
+    summary = service.client.get(f"/v1/fits/{fit_id}/summary").json()["vars"]["z"]
+    row = browser.find("tr", "z")
+    assert row.text.split()[1] == f"{summary['mean']:.4g}"
+    # Marginal, predictions of each value, all values, losses: each with bars or marks in it.
+    browser.until("document.querySelectorAll('figure .plot .trace, figure .plot .bars').length >= 5", "the plots")
+    assert len(browser.script("return document.querySelectorAll('figure')")) == 4
+    assert "of 10 values of x" in browser.find("section", "x").text
+    assert all(address.startswith(service.address) for address in browser.loaded())
+    assert browser.barriers() == []
+    browser.colours("dark")
+    assert browser.barriers() == []
+    browser.size(360, 740)
+    assert browser.script("return document.scrollingElement.scrollWidth") <= 360
+
+
+def test_watching_a_fit_and_cancelling_it(browser: Browser, service: Up) -> None:
+    _start(browser, service, "Rate of a Poisson count", steps=1000000)
+    browser.until("document.querySelector('progress').position > 0", "the first steps")
+    assert re.match(r"Step [\d,]+ of 1,000,000", browser.find(".progress-words").text)
+    rows = "document.querySelectorAll('figure details tbody tr').length"
+    before = browser.until(f"{rows} >= 2 && {rows}", "losses")
+    browser.until(f"{rows} > {before}", "more losses")
+    assert browser.script(f"return {_HEADING}") == "running"
+    browser.press("button", "Cancel the fit")
+    browser.until(f"{_HEADING} === 'cancelled'", "the fit to be cancelled")
+    assert "cancelled" in browser.script("return document.getElementById('announcer').textContent")
+    fit_id = browser.find("main code", "fit_").text
+    assert service.fit(fit_id)["status"] == "cancelled"
+
+
+def test_what_is_wrong_stands_beside_what_it_is_about(browser: Browser, service: Up) -> None:
+    browser.open(f"{service.address}/#/models/poisson-rate")
+    browser.enter("x", "6, 3, -1")
+    browser.press("button", "Start the fit")
+    error = browser.find(".field .error", "x[2] is -1")
+    control = browser.control("x")
+    assert error.get_attribute("id") in str(control.get_attribute("aria-describedby")).split()
+    assert control.get_attribute("aria-invalid") == "true"
+    assert browser.driver.switch_to.active_element == control
+    browser.enter("x", "6, three")
+    browser.press("button", "Start the fit")
+    browser.find(".field .error", "“three” is not a number")
+    browser.enter("x", "6, 3")
+    browser.enter("steps", "1")
+    browser.press("button", "Check")
+    browser.find(".field .error", "greater than or equal to 100")
+    # The browser itself notes that the service has refused.
+    assert all("422" in each for each in browser.complaints())
+
+
+def test_data_from_a_csv_file(browser: Browser, service: Up, tmp_path: Path) -> None:
+    path = tmp_path / "schools.csv"
+    path.write_text("school;effect;sigma\n1;28;15\n2;8;10\n3;-3;16\n")
+    browser.open(f"{service.address}/#/models/eight-schools")
+    browser.control("Data from a file").send_keys(str(path))
+    boxes = browser.find("fieldset", "Columns for y").find_elements("css selector", "label")
+    next(each for each in boxes if each.text == "effect").click()
+    browser.press("button", "Check")
+    browser.find(".good", "J = 3")
+    assert browser.control("y").get_attribute("value") == "28, 8, -3"
+    assert browser.control("sigma").get_attribute("value") == "15, 10, 16"
+
+
+def test_results_are_saved_and_the_lines_shown_do_the_same(browser: Browser, service: Up) -> None:
+    browser.open(f"{service.address}/#/models/poisson-rate")
+    browser.enter("Seed", "1")
+    browser.enter("steps", "300")
+    line = browser.find(".code pre", "curl").text
+    answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=True).stdout
+    assert '"model":"poisson-rate"' in answer
+    browser.press("button", "Start the fit")
+    browser.until(f"{_HEADING} === 'succeeded'", "the fit to succeed")
+    fit_id = browser.find("main code", "fit_").text
+    assert f'"id":"{fit_id}"' in answer  # the same request, so the same fit
+    browser.press(".downloads button", "npz")
+    saved = browser.downloads / f"{fit_id}-posterior.npz"
+    wait_for(saved.exists, what="the file to be saved")
+    with np.load(saved) as arrays:
+        assert arrays["z"].shape == (2000,)
+
+
+def test_the_keyboard_is_enough(browser: Browser, service: Up) -> None:
+    browser.open(service.address)
+    browser.find(".cards")
+    browser.driver.switch_to.active_element.send_keys("\ue004")  # tab
+    skip = browser.driver.switch_to.active_element
+    assert skip.text == "Skip to the content"
+    skip.send_keys("\n")
+    assert browser.driver.switch_to.active_element.get_attribute("id") == "content"
+    browser.driver.switch_to.active_element.send_keys("\ue004")
+    browser.driver.switch_to.active_element.send_keys("\n")
+    browser.until("document.activeElement.tagName === 'H1' && location.hash.length > 2", "the heading to be read")
+
+
+def test_the_explorer_of_the_api_works_without_a_network(browser: Browser, service: Up) -> None:
+    browser.open(f"{service.address}/docs")
+    browser.find(".opblock-summary", "/v1/fits")
+    assert all(address.startswith(service.address) for address in browser.loaded() if not address.startswith("data:"))
+
+
+@pytest.fixture
+def closed(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Address of an API that wants a key, without a worker; and a key."""
+    _, token = open_keys(settings).create("ann", [Scope.READ, Scope.SUBMIT])
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="on"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_for(lambda: server.started, what="the API to start")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}", token
+    server.should_exit = True
+    server.force_exit = True
+    thread.join()
+
+
+def test_logging_in_with_a_key(browser: Browser, closed: tuple[str, str]) -> None:
+    address, token = closed
+    browser.open(f"{address}/#/models/poisson-rate")
+    assert browser.barriers() == []
+    browser.enter("API key", token[:-1] + "0")
+    browser.press("dialog button", "Log in")
+    browser.find("dialog .error", "not known")
+    browser.enter("API key", token)
+    browser.press("dialog button", "Log in")
+    browser.press("button", "Start the fit")
+    browser.until(f"{_HEADING} === 'queued'", "the fit to be queued")
+    # The stream of events carries the key as well: the end of the fit comes by it.
+    browser.press("button", "Cancel the fit")
+    browser.until(f"{_HEADING} === 'cancelled'", "the fit to be cancelled")
+    assert token not in browser.driver.current_url
+    browser.press("#key-button", "Log out")
+    browser.find("dialog h2", "Log in")
+    assert browser.script("return sessionStorage.length") == 0
+    assert all("401" in each for each in browser.complaints())
