@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from axe_core_python.selenium import Axe
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -55,12 +56,18 @@ class Browser:
 
     def press(self, selector: str, text: str = "") -> None:
         element = self.find(selector, text)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.script("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
 
     def control(self, label: str) -> WebElement:
-        """The control that a label names."""
-        return self.driver.find_element(By.ID, self.find("label", label).get_attribute("for") or "")
+        """The control that a label, of just these words, names."""
+
+        def look(_: object) -> WebElement | None:
+            found = self.driver.find_elements(By.CSS_SELECTOR, "label:not(.choice label)")
+            return next((each for each in found if each.text == label), None)
+
+        name = self._waited(look, f"a label {label!r}").get_attribute("for")
+        return self.driver.find_element(By.ID, name)
 
     def enter(self, label: str, text: str) -> None:
         control = self.control(label)
@@ -83,8 +90,9 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def complaints(self) -> list[str]:
-        """Errors that the browser has logged since this was last asked."""
-        found = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]  # type: ignore[no-untyped-call]
+        """What has gone wrong in the page since this was last asked; that the service has refused a request has not."""
+        logged = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        found = [entry["message"] for entry in logged if entry["level"] == "SEVERE" and entry["source"] != "network"]
         return [each for each in found if not (_REFUSED_STYLE in each and "Applying inline style" in each)]
 
     def barriers(self) -> list[str]:
@@ -99,7 +107,10 @@ class Browser:
         return found
 
     def _waited(self, look: Any, what: str) -> Any:
-        return WebDriverWait(self.driver, _PATIENCE_S, poll_frequency=0.1).until(look, f"waited in vain for {what}")
+        # What is looked at may be replaced at the same moment.
+        passing = [StaleElementReferenceException]
+        wait = WebDriverWait(self.driver, _PATIENCE_S, poll_frequency=0.1, ignored_exceptions=passing)
+        return wait.until(look, f"waited in vain for {what}")
 
 
 @contextmanager

@@ -222,7 +222,7 @@ def _data_body(service: Service, fit: Fit) -> str:
 
 def _stored(array: NDArray[Any]) -> StoredArray:
     dtype: Literal["float32", "int32"] = "int32" if array.dtype.kind == "i" else "float32"
-    content = base64.b64encode(np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<")))
+    content = base64.b64encode(array.astype(np.dtype(dtype).newbyteorder("<")).tobytes())
     return StoredArray(dtype=dtype, shape=list(array.shape), data_b64=content.decode())
 
 

@@ -57,7 +57,8 @@ function withKey(request, key) {
 
 async function fetched(path, request) {
   try {
-    return await fetch(path, { ...request, credentials: "omit", cache: "no-store" });
+    // No `cache: "no-store"`: the browser would send `Cache-Control: no-cache`, which asks for a new fit.
+    return await fetch(path, { ...request, credentials: "omit" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ status: 0, title: "No answer", detail: "The service does not answer.", code: "no_answer" });

@@ -23,7 +23,13 @@ export function dataFields(model, { onChange }) {
   }
 
   return {
-    element: h("div", {}, filePicker(take), columns, [...fields.values()].map((field) => field.element)),
+    element: h(
+      "div",
+      {},
+      filePicker(take),
+      columns,
+      [...fields.values()].map((field) => field.element),
+    ),
     fields,
     show,
     take,
@@ -107,7 +113,8 @@ function columnPicker(known, columns, fields, onChange) {
 /** One array. What is too long for a text field is held beside it. */
 function arrayField(field, onChange) {
   const rank = field.shape.length;
-  const about = `${field.description ? `${field.description}: ` : ""}${shape(field.shape)}${field.unit ? `, in ${field.unit}` : ""}`;
+  const what = field.description ? `${field.description}: ` : "";
+  const about = `${what}${shape(field.shape)}${field.unit ? `, in ${field.unit}` : ""}`;
   const text = h("textarea", { rows: rank === 2 ? 5 : rank === 0 ? 1 : 2, spellcheck: "false", autocapitalize: "off" });
   const place = labelled(field.name, text, about);
   let held;

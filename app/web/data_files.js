@@ -17,10 +17,11 @@ function fromJson(text, fields) {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new SyntaxError(`This file is not JSON: ${error.message}`);
+    throw new SyntaxError(`This file is not JSON: ${error.message}`, { cause: error });
   }
   if (Array.isArray(value)) {
-    if (fields.length !== 1) throw new SyntaxError(`This model has several fields: write {"${fields[0].name}": …, …}.`);
+    const [first] = fields;
+    if (fields.length !== 1) throw new SyntaxError(`This model has several fields: write {"${first.name}": …, …}.`);
     return { [fields[0].name]: value };
   }
   // A whole request, as the page and the command line make it, holds the data under this name.
@@ -73,7 +74,7 @@ export function suggested(field, names) {
   return numbered.sort(([, a], [, b]) => a[1] - b[1]).map(([name]) => name);
 }
 
-/** The array that columns make for a field: a number, a list, or a row for each line. Empty cells at the end are left out. */
+/** The array that columns make for a field: a number, a list, or rows. Empty cells at the end are left out. */
 export function fromColumns(field, chosen, columns) {
   const lists = chosen.map((name) => numbersOf(name, columns.get(name)));
   if (field.shape.length === 0) return lists[0][0];

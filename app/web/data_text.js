@@ -46,17 +46,25 @@ export function fromText(text, rank) {
   }
   if (rank === 0) return toNumber(trimmed);
   if (rank === 1) return numbers(trimmed);
-  if (rank === 2) return trimmed.split("\n").filter((line) => line.trim() !== "").map(numbers);
+  if (rank === 2)
+    return trimmed
+      .split("\n")
+      .filter((line) => line.trim() !== "")
+      .map(numbers);
   throw new SyntaxError("Write this array as JSON: nested lists.");
 }
 
 /** A number; throws a SyntaxError for what is none. */
 export function toNumber(text) {
   const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new SyntaxError(`“${text.slice(0, 40)}” is not a number.`);
+  const isNumber = text.trim() !== "" && Number.isFinite(value);
+  if (!isNumber) throw new SyntaxError(`“${text.slice(0, 40)}” is not a number.`);
   return value;
 }
 
 function numbers(text) {
-  return text.split(/[\s,;]+/).filter((part) => part !== "").map(toNumber);
+  return text
+    .split(/[\s,;]+/)
+    .filter((part) => part !== "")
+    .map(toNumber);
 }

@@ -21,16 +21,36 @@ const MEANINGS = {
 
 /** The verdict, the warnings, and the figures behind them. */
 export function diagnosis(fit, { figures }) {
-  const verdict = fit.warnings.length === 0
-    ? h("p", { class: "good" }, `Nothing speaks against this fit. ${inWords(figures)}`)
-    : h("div", { class: "warning" }, h("p", {}, "This speaks against it:"), h("ul", {}, fit.warnings.map((each) => h("li", {}, each))));
-  const rows = Object.entries(figures).map(([name, value]) => [h("code", {}, name), shown(value), MEANINGS[name] ?? ""]);
-  return h("div", {}, verdict, details("Figures", table("Figures to judge the fit by", ["Figure", "Value", "Meaning"], rows)));
+  const verdict =
+    fit.warnings.length === 0
+      ? h("p", { class: "good" }, `Nothing speaks against this fit. ${inWords(figures)}`)
+      : h(
+          "div",
+          { class: "warning" },
+          h("p", {}, "This speaks against it:"),
+          h(
+            "ul",
+            {},
+            fit.warnings.map((each) => h("li", {}, each)),
+          ),
+        );
+  const rows = Object.entries(figures).map(([name, value]) => [
+    h("code", {}, name),
+    shown(value),
+    MEANINGS[name] ?? "",
+  ]);
+  return h(
+    "div",
+    {},
+    verdict,
+    details("Figures", table("Figures to judge the fit by", ["Figure", "Value", "Meaning"], rows)),
+  );
 }
 
 function inWords({ k_hat: kHat, effective_draws: effective, proposed_draws: proposed }) {
   if (!Number.isFinite(kHat) || !proposed) return "";
-  return `Pareto k-hat is ${number(kHat)} (below 0.7 is good); the draws are worth ${percent(effective / proposed)} of as many from its target.`;
+  const worth = percent(effective / proposed);
+  return `Pareto k-hat is ${number(kHat)} (below 0.7 is good); the draws are worth ${worth} of as many from it.`;
 }
 
 function shown(value) {

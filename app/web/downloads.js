@@ -23,13 +23,21 @@ export function save(name, blob) {
 export function downloads(id) {
   const state = h("div", { "aria-live": "polite" });
   const one = (label, path, accept, name) =>
-    h("button", { type: "button", onclick: () => download({ path, accept, name, state }), "aria-label": `Save ${name}` }, label);
+    h(
+      "button",
+      { type: "button", onclick: () => download({ path, accept, name, state }), "aria-label": `Save ${name}` },
+      label,
+    );
   const group = (title, path) =>
-    h("div", { class: "downloads", role: "group", "aria-label": title },
+    h(
+      "div",
+      { class: "downloads", role: "group", "aria-label": title },
       h("span", {}, title),
-      FORMS.map(([label, accept, suffix]) => one(label, `v1/fits/${id}/${path}`, accept, `${id}-${path}.${suffix}`)));
+      FORMS.map(([label, accept, suffix]) => one(label, `v1/fits/${id}/${path}`, accept, `${id}-${path}.${suffix}`)),
+    );
   const single = ["summary", "diagnostics", "losses", "data"].map((path) =>
-    one(path, `v1/fits/${id}/${path}`, "application/json", `${id}-${path}.json`));
+    one(path, `v1/fits/${id}/${path}`, "application/json", `${id}-${path}.json`),
+  );
   return h(
     "div",
     {},

@@ -33,9 +33,18 @@ export function newId(name) {
 
 /** A table with a caption; the first cell of each row is its header. Cells are text or elements. */
 export function table(caption, header, rows) {
-  const head = h("tr", {}, header.map((cell) => h("th", { scope: "col" }, cell)));
+  const head = h(
+    "tr",
+    {},
+    header.map((cell) => h("th", { scope: "col" }, cell)),
+  );
   const body = rows.map(([first, ...rest]) =>
-    h("tr", {}, h("th", { scope: "row" }, first), rest.map((cell) => h("td", {}, cell))),
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, first),
+      rest.map((cell) => h("td", {}, cell)),
+    ),
   );
   const content = h("table", {}, h("caption", {}, caption), h("thead", {}, head), h("tbody", {}, body));
   // Focusable, so that the keyboard can scroll what is wider than the screen.

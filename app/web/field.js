@@ -13,7 +13,14 @@ export function labelled(label, control, about = "") {
   const error = h("p", { class: "error", id: `${control.id}-error`, role: "alert" });
   const help = h("p", { class: "help", id: `${control.id}-help` }, about);
   control.setAttribute("aria-describedby", `${help.id} ${error.id}`);
-  const element = h("div", { class: "field" }, h("label", { for: control.id }, label), about ? help : null, control, error);
+  const element = h(
+    "div",
+    { class: "field" },
+    h("label", { for: control.id }, label),
+    about ? help : null,
+    control,
+    error,
+  );
   return {
     element,
     control,

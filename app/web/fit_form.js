@@ -21,7 +21,9 @@ export function fitForm(model, given) {
   const form = h(
     "form",
     { class: "fit-form", novalidate: true, "aria-labelledby": "start" },
-    given.isExample ? h("p", { class: "muted" }, "The example is filled in: start it as it is, or put in your own data.") : null,
+    given.isExample
+      ? h("p", { class: "muted" }, "The example is filled in: start it as it is, or put in your own data.")
+      : null,
     data.element,
     options.element,
     h("div", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Start the fit"), check, example),
@@ -42,24 +44,32 @@ export function fitForm(model, given) {
 }
 
 async function startFit(body) {
-  const fit = await post("v1/fits", body, { headers: { "Idempotency-Key": crypto.getRandomValues(new Uint32Array(4)).join("-") } });
+  const fit = await post("v1/fits", body, {
+    headers: { "Idempotency-Key": crypto.getRandomValues(new Uint32Array(4)).join("-") },
+  });
   location.hash = `#/fits/${fit.id}`;
   return null;
 }
 
 async function checkData({ model, data, inference }) {
-  const found = await post(`v1/models/${encodeURIComponent(model)}/validate`, { data, ...(inference ? { inference } : {}) });
+  const found = await post(`v1/models/${encodeURIComponent(model)}/validate`, {
+    data,
+    ...(inference ? { inference } : {}),
+  });
   const sizes = Object.entries(found.dims).map(([name, size]) => `${name} = ${size}`);
   const latents = Object.entries(found.variables).filter(([, each]) => each.role === "latent");
   const numbers = latents.reduce((sum, [, each]) => sum + each.shape.reduce((a, b) => a * b, 1), 0);
   const words = latents.map(([name, each]) => `${name} (${shape(each.shape)})`).join(", ");
-  const text = `The data are good: ${sizes.join(", ") || "nothing varies in size"}. To be learnt: ${count(numbers, "number")}, ${words}.`;
+  const given = sizes.join(", ") || "nothing varies in size";
+  const text = `The data are good: ${given}. To be learnt: ${count(numbers, "number")}, ${words}.`;
   announce(text);
   return h("p", { class: "good" }, text);
 }
 
 /** Do something with the request that the form holds, and show what came of it where it belongs. */
 async function act(action, { model, data, options, places, result, form }) {
+  // The same again, before there is an answer, is a slip of the hand.
+  if (form.hasAttribute("aria-busy")) return;
   for (const place of places.values()) place.clear();
   fill(result);
   form.setAttribute("aria-busy", "true");
@@ -97,7 +107,8 @@ function showProblem(problem, places, result) {
   for (const [pointer, details] of found) {
     const place = places.get(pointer);
     place.fail(details.join(" "));
-    for (let around = place.element.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+    for (let around = place.element.closest("details"); around; around = around.parentElement.closest("details"))
+      around.open = true;
   }
   fill(result, problemNote(problem, placeless));
 }
@@ -126,7 +137,11 @@ function acceptDrops(form, take) {
 function showCode(place, model, data, options) {
   const values = data.look();
   if (values === null) return;
-  const body = { model: model.name, data: values, ...options.values() };
-  const file = h("button", { type: "button", onclick: () => save("request.json", new Blob([JSON.stringify(body)])) }, "Save request.json");
+  const body = { model: model.name, data: values, ...options.look() };
+  const file = h(
+    "button",
+    { type: "button", onclick: () => save("request.json", new Blob([JSON.stringify(body)])) },
+    "Save request.json",
+  );
   fill(place, codeBlock("curl", curlFit(body)), codeBlock("Python", pythonFit(body)), isLong(body) ? file : null);
 }

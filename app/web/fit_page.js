@@ -62,7 +62,11 @@ function heading(fit) {
 
 function actions(fit, trouble) {
   const button = (label, action) => h("button", { type: "button", onclick: () => attempt(action, trouble) }, label);
-  const again = h("a", { class: "button", href: `#/models/${encodeURIComponent(fit.model)}?from=${fit.id}` }, "Fit again with changes");
+  const again = h(
+    "a",
+    { class: "button", href: `#/models/${encodeURIComponent(fit.model)}?from=${fit.id}` },
+    "Fit again with changes",
+  );
   if (!ENDED.includes(fit.status)) return [button("Cancel the fit", () => cancel(fit)), again];
   const retry = button("Retry", async () => {
     const made = await post(`v1/fits/${fit.id}/retry`);
@@ -109,9 +113,24 @@ function about(fit) {
 }
 
 function ending(fit) {
-  const why = fit.error ? h("p", {}, h("strong", {}, "Why: "), fit.error.message, " (", h("code", {}, fit.error.code), ")") : null;
-  const words = fit.status === "cancelled" ? "This fit was cancelled. A retry goes on from its last checkpoint." : "This fit has failed.";
-  return [h("p", {}, words), why, fit.warnings.length > 0 ? h("ul", {}, fit.warnings.map((each) => h("li", {}, each))) : null];
+  const why = fit.error
+    ? h("p", {}, h("strong", {}, "Why: "), fit.error.message, " (", h("code", {}, fit.error.code), ")")
+    : null;
+  const words =
+    fit.status === "cancelled"
+      ? "This fit was cancelled. A retry goes on from its last checkpoint."
+      : "This fit has failed.";
+  return [
+    h("p", {}, words),
+    why,
+    fit.warnings.length > 0
+      ? h(
+          "ul",
+          {},
+          fit.warnings.map((each) => h("li", {}, each)),
+        )
+      : null,
+  ];
 }
 
 async function showResults(body, fit, signal) {

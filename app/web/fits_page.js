@@ -8,7 +8,12 @@ import { moment, percent } from "./words.js";
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
 
 export async function fitsPage(place, { signal }) {
-  const status = h("select", { id: "status" }, h("option", { value: "" }, "any"), STATUSES.map((each) => h("option", { value: each }, each)));
+  const status = h(
+    "select",
+    { id: "status" },
+    h("option", { value: "" }, "any"),
+    STATUSES.map((each) => h("option", { value: each }, each)),
+  );
   const list = h("div", {});
   const filter = h("p", { class: "filter" }, h("label", { for: "status" }, "Status "), status);
   status.addEventListener("change", () => show(list, status.value, signal));
@@ -28,7 +33,12 @@ async function show(list, status, signal) {
     found.push(...page.items);
     cursor = page.next_cursor;
     if (found.length === 0 && cursor === null) fill(list, h("p", { class: "muted" }, "There are none."));
-    else fill(list, table("Fits, latest first", ["Fit", "Model", "Status", "Made", "Tags"], found.map(row)), cursor === null ? null : more);
+    else
+      fill(
+        list,
+        table("Fits, latest first", ["Fit", "Model", "Status", "Made", "Tags"], found.map(row)),
+        cursor === null ? null : more,
+      );
   }
 
   more.addEventListener("click", async () => {

@@ -18,6 +18,7 @@ export function install(afterwards) {
       afterwards();
     } else if (await askForKey("")) afterwards();
   });
+  button.hidden = key() === null;
   showState();
 }
 
@@ -27,6 +28,8 @@ function showState() {
 
 /** Show the dialog until there is a key that the service takes (true), or it is closed (false). */
 function askForKey(reason) {
+  // Not before it is known that this service wants one.
+  button.hidden = false;
   const input = h("input", {
     id: "key-input",
     type: "password",

@@ -10,7 +10,9 @@ const MOST_ROWS = 20;
 /** A figure of the losses; `show` takes `{step, loss_gen, loss_disc}`, lists as long as one another. */
 export function lossesPlot() {
   let losses = { step: [], loss_gen: [], loss_disc: [] };
-  const plot = figure("Losses over the steps (lower is better)", "Nothing has been reported yet.", (colours) => drawing(losses, colours));
+  const plot = figure("Losses over the steps (lower is better)", "Nothing has been reported yet.", (colours) =>
+    drawing(losses, colours),
+  );
   const rows = details("Losses as a table", table("Losses", ["Step", ...Object.values(NAMES)], []));
   plot.element.append(rows);
   return {
@@ -72,6 +74,9 @@ function thinned(losses) {
 
 function inWords(losses) {
   const last = losses.step.length - 1;
-  const parts = known(losses).map((name) => `${NAMES[name]}: first ${number(losses[name].find((value) => value !== null))}, last ${number(losses[name][last])}.`);
+  const parts = known(losses).map((name) => {
+    const first = losses[name].find((value) => value !== null);
+    return `${NAMES[name]}: first ${number(first)}, last ${number(losses[name][last])}.`;
+  });
   return `Up to step ${number(losses.step[last])}. ${parts.join(" ")}`;
 }

@@ -1,17 +1,19 @@
 // Pictures of single variables: the histogram of a number, the intervals of an array.
 
 import { figure, plain } from "./plots.js";
-import { edges, middles, quantile, shares, sorted } from "./statistics.js";
+import { edges, evenly, middles, quantile, shares, sorted } from "./statistics.js";
 import { number } from "./words.js";
 
 /** Of long tails so much is left out of the picture. */
 const LEFT_OUT = 0.005;
 const MOST_WITH_NAMES = 30;
+const MOST_INTERVALS = 1000;
 
 /** The histogram of a number's draws, with its mean and the middle 90 %. */
 export function marginalPlot(scalar, draws) {
   const finite = sorted(draws);
-  const text = `Mean ${number(scalar.mean)}, standard deviation ${number(scalar.sd)}; 90 % lie from ${number(scalar.q05)} to ${number(scalar.q95)}.`;
+  const [mean, sd, q05, q95] = ["mean", "sd", "q05", "q95"].map((each) => number(scalar[each]));
+  const text = `Mean ${mean}, standard deviation ${sd}; 90 % lie from ${q05} to ${q95}.`;
   return figure(scalar.name, text, (colours) => {
     const bins = edges(quantile(finite, LEFT_OUT), quantile(finite, 1 - LEFT_OUT));
     const heights = shares(finite, bins);
@@ -25,20 +27,36 @@ export function marginalPlot(scalar, draws) {
       marker: { color: inside.map((yes) => (yes ? colours.accent : colours.accent_soft)) },
       hovertemplate: "%{x:.4g}<extra></extra>",
     };
-    const line = { type: "line", x0: scalar.mean, x1: scalar.mean, y0: 0, y1: 1.05 * top, line: { color: colours.ink, width: 1.5, dash: "dot" } };
-    const layout = { height: 190, bargap: 0, margin: { l: 12, r: 12, t: 4, b: 28 }, xaxis: { nticks: 5 }, yaxis: { visible: false }, shapes: [line] };
+    const line = {
+      type: "line",
+      x0: scalar.mean,
+      x1: scalar.mean,
+      y0: 0,
+      y1: 1.05 * top,
+      line: { color: colours.ink, width: 1.5, dash: "dot" },
+    };
+    const layout = {
+      height: 190,
+      bargap: 0,
+      margin: { l: 12, r: 12, t: 4, b: 28 },
+      xaxis: { nticks: 5 },
+      yaxis: { visible: false },
+      shapes: [line],
+    };
     return { traces: [bars], layout };
   });
 }
 
 /** The medians and the middle 90 % of all numbers of an array. */
-export function intervalPlot(name, scalars) {
+export function intervalPlot(name, all) {
+  const places = evenly(all.length, MOST_INTERVALS);
+  const scalars = places.map((place) => all[place]);
   const named = scalars.length <= MOST_WITH_NAMES;
   const labels = scalars.map((each) => plain(each.name));
-  const places = scalars.map((_, place) => place);
   const least = scalars.reduce((a, b) => (b.q50 < a.q50 ? b : a));
   const most = scalars.reduce((a, b) => (b.q50 > a.q50 ? b : a));
-  const text = `Medians from ${number(least.q50)} (${least.name}) to ${number(most.q50)} (${most.name}). All numbers are in the table above.`;
+  const medians = `Medians from ${number(least.q50)} (${least.name}) to ${number(most.q50)} (${most.name}).`;
+  const text = `${medians} All numbers are in the table above.`;
   return figure(`${name}: median and middle 90 % of each`, text, (colours) => {
     const trace = {
       type: "scatter",
@@ -60,6 +78,9 @@ export function intervalPlot(name, scalars) {
     };
     const ticks = named ? { tickvals: places, ticktext: labels } : { title: { text: "index" } };
     const height = named ? 70 + 26 * scalars.length : 480;
-    return { traces: [trace], layout: { height, xaxis: { zeroline: true }, yaxis: { autorange: "reversed", ...ticks } } };
+    return {
+      traces: [trace],
+      layout: { height, xaxis: { zeroline: true }, yaxis: { autorange: "reversed", ...ticks } },
+    };
   });
 }

@@ -27,10 +27,20 @@ export async function modelPage(place, { parts: [name], query, signal }) {
     h("h2", {}, "What it learns"),
     latentTable(model),
     model.references.length > 0
-      ? details("References", h("ul", {}, model.references.map((each) => h("li", {}, each))))
+      ? details(
+          "References",
+          h(
+            "ul",
+            {},
+            model.references.map((each) => h("li", {}, each)),
+          ),
+        )
       : null,
-    details("Schemas", h("pre", { tabindex: "0" }, JSON.stringify(model.data_schema, null, 2)),
-      h("pre", { tabindex: "0" }, JSON.stringify(model.options_schema, null, 2))),
+    details(
+      "Schemas",
+      h("pre", { tabindex: "0" }, JSON.stringify(model.data_schema, null, 2)),
+      h("pre", { tabindex: "0" }, JSON.stringify(model.options_schema, null, 2)),
+    ),
     h("h2", { id: "start" }, "Start a fit"),
     fitForm(model, given),
   );
@@ -45,7 +55,10 @@ async function startingPoint(model, fitId, signal) {
 }
 
 function dataTable(model) {
-  const rows = [...model.observed.map((field) => [field, "observed"]), ...model.inputs.map((field) => [field, "given"])];
+  const rows = [
+    ...model.observed.map((field) => [field, "observed"]),
+    ...model.inputs.map((field) => [field, "given"]),
+  ];
   return table(
     "Data",
     ["Name", "What", "Shape", "Numbers", "Unit", "Role"],

@@ -20,7 +20,14 @@ function card(model) {
     h("h2", {}, h("a", { href: `#/models/${encodeURIComponent(model.name)}` }, model.title)),
     h("p", { class: "small" }, h("code", {}, model.name)),
     h("p", {}, model.description),
-    h("p", { class: "small" }, "Learns ", listed(model.latents), " from ", listed([...model.observed, ...model.inputs])),
+    h(
+      "p",
+      { class: "small" },
+      "Learns ",
+      listed(model.latents),
+      " from ",
+      listed([...model.observed, ...model.inputs]),
+    ),
   );
 }
 

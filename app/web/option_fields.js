@@ -6,15 +6,32 @@ import { labelled } from "./field.js";
 /**
  * The options.
  *
- * `values()` gives those that differ from the defaults: `{seed?, draws?, tags?, inference?}`. `fields` has the
- * controls by the pointer under which the service speaks of them.
+ * `look()` gives those that differ from the defaults: `{seed?, draws?, tags?, inference?}`. `values()` does so, too,
+ * and throws a SyntaxError after showing what is no number. `fields` has the controls by the pointer under which the
+ * service speaks of them.
  */
 export function optionFields(model, given, { onChange }) {
-  const seed = labelled("Seed", numberInput(0, given.seed), "The same seed gives the same draws. Drawn when left empty.");
-  const draws = labelled("Posterior draws", numberInput(1, given.draws), "How many to store. The service's default when left empty.");
-  const tags = labelled("Tags", h("input", { type: "text", value: (given.tags ?? []).join(", ") }), "Words to find the fit by, parted by commas.");
+  const seed = labelled(
+    "Seed",
+    numberInput(0, given.seed),
+    "The same seed gives the same draws. Drawn when left empty.",
+  );
+  const draws = labelled(
+    "Posterior draws",
+    numberInput(1, given.draws),
+    "How many to store. The service's default when left empty.",
+  );
+  const tags = labelled(
+    "Tags",
+    h("input", { type: "text", value: (given.tags ?? []).join(", ") }),
+    "Words to find the fit by, parted by commas.",
+  );
   const inference = inferenceFields(model, given.inference ?? {});
-  const fields = new Map([["/seed", seed], ["/draws", draws], ["/tags", tags]]);
+  const fields = new Map([
+    ["/seed", seed],
+    ["/draws", draws],
+    ["/tags", tags],
+  ]);
   for (const [name, field] of inference) fields.set(`/inference/${name}`, field);
   const steps = inference.get("steps");
   const others = [...inference].filter(([name]) => name !== "steps").map(([, field]) => field.element);
@@ -31,20 +48,29 @@ export function optionFields(model, given, { onChange }) {
     });
   }
 
-  return {
-    element,
-    fields,
-    values() {
-      const words = tags.control.value.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
-      const changed = [...inference].filter(([, field]) => field.changed()).map(([name, field]) => [name, field.read()]);
-      return {
-        ...(seed.control.value === "" ? {} : { seed: Number(seed.control.value) }),
-        ...(draws.control.value === "" ? {} : { draws: Number(draws.control.value) }),
-        ...(words.length === 0 ? {} : { tags: words }),
-        ...(changed.length === 0 ? {} : { inference: Object.fromEntries(changed) }),
-      };
-    },
-  };
+  function look() {
+    const words = tags.control.value
+      .split(",")
+      .map((tag) => tag.trim())
+      .filter((tag) => tag !== "");
+    const changed = [...inference].filter(([, field]) => field.changed()).map(([name, field]) => [name, field.read()]);
+    return {
+      ...(seed.control.value === "" ? {} : { seed: Number(seed.control.value) }),
+      ...(draws.control.value === "" ? {} : { draws: Number(draws.control.value) }),
+      ...(words.length === 0 ? {} : { tags: words }),
+      ...(changed.length === 0 ? {} : { inference: Object.fromEntries(changed) }),
+    };
+  }
+
+  function values() {
+    // The browser says that such a field is empty.
+    const wrong = [...fields.values()].filter((field) => field.control.validity.badInput);
+    for (const field of wrong) field.fail("This is not a number.");
+    if (wrong.length > 0) throw new SyntaxError("Some of the options are not numbers.");
+    return look();
+  }
+
+  return { element, fields, look, values };
 }
 
 function numberInput(min, value) {
@@ -81,7 +107,14 @@ function controlFor(kind, value, optional) {
     return h("select", {}, options);
   }
   const step = kind.type === "integer" ? 1 : "any";
-  return h("input", { type: "number", step, min: kind.minimum, max: kind.maximum, value: value ?? "", placeholder: "by default" });
+  return h("input", {
+    type: "number",
+    step,
+    min: kind.minimum,
+    max: kind.maximum,
+    value: value ?? "",
+    placeholder: "by default",
+  });
 }
 
 function valueOf(kind, control) {

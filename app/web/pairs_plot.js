@@ -11,7 +11,9 @@ const LEFT_OUT = 0.005;
 /** The pairs of some numbers; `draws` is a Map from their names to their draws. */
 export function pairsPlot(scalars, draws) {
   const names = scalars.map((each) => each.name);
-  const pairs = names.flatMap((a, row) => names.slice(0, row).map((b) => [a, b, correlation(draws.get(a), draws.get(b))]));
+  const pairs = names.flatMap((a, row) =>
+    names.slice(0, row).map((b) => [a, b, correlation(draws.get(a), draws.get(b))]),
+  );
   const strongest = pairs.reduce((a, b) => (Math.abs(b[2]) > Math.abs(a[2]) ? b : a));
   const text = `The strongest correlation is ${number(strongest[2])}, of ${strongest[0]} and ${strongest[1]}.`;
   const plot = figure("Draws of each pair", text, (colours) => drawing(names, draws, colours));
@@ -30,16 +32,31 @@ function drawing(names, draws, colours) {
       const [x, y] = [`x${number}`, `y${number}`];
       const diagonal = row === column;
       layout[`xaxis${number}`] = {
-        domain: cell(column, count), anchor: y, range: rangeOf(draws.get(columnName)), nticks: 4,
-        showticklabels: row === count - 1, title: { text: row === count - 1 ? plain(columnName) : "" }, automargin: false,
+        domain: cell(column, count),
+        anchor: y,
+        range: rangeOf(draws.get(columnName)),
+        nticks: 4,
+        showticklabels: row === count - 1,
+        title: { text: row === count - 1 ? plain(columnName) : "" },
+        automargin: false,
       };
       layout[`yaxis${number}`] = {
-        domain: cell(count - 1 - row, count), anchor: x, nticks: 4, automargin: false, visible: !diagonal,
+        domain: cell(count - 1 - row, count),
+        anchor: x,
+        nticks: 4,
+        automargin: false,
+        visible: !diagonal,
         range: diagonal ? undefined : rangeOf(draws.get(rowName)),
-        showticklabels: column === 0, title: { text: column === 0 ? plain(rowName) : "" },
+        showticklabels: column === 0,
+        title: { text: column === 0 ? plain(rowName) : "" },
       };
       const axes = { xaxis: x, yaxis: y };
-      traces.push({ ...axes, ...(diagonal ? histogram(draws.get(rowName), colours) : points(draws.get(columnName), draws.get(rowName), colours)) });
+      traces.push({
+        ...axes,
+        ...(diagonal
+          ? histogram(draws.get(rowName), colours)
+          : points(draws.get(columnName), draws.get(rowName), colours)),
+      });
     });
   });
   return { traces, layout };
@@ -47,12 +64,26 @@ function drawing(names, draws, colours) {
 
 function histogram(values, colours) {
   const bins = edges(...rangeOf(values), { most: 24 });
-  return { type: "bar", x: middles(bins), y: shares(values, bins), width: bins[1] - bins[0], marker: { color: colours.accent }, hoverinfo: "skip" };
+  return {
+    type: "bar",
+    x: middles(bins),
+    y: shares(values, bins),
+    width: bins[1] - bins[0],
+    marker: { color: colours.accent },
+    hoverinfo: "skip",
+  };
 }
 
 function points(x, y, colours) {
   const marker = { color: colours.accent, size: 3, opacity: 0.45 };
-  return { type: "scatter", mode: "markers", x: x.slice(0, MOST_POINTS), y: y.slice(0, MOST_POINTS), marker, hoverinfo: "skip" };
+  return {
+    type: "scatter",
+    mode: "markers",
+    x: x.slice(0, MOST_POINTS),
+    y: y.slice(0, MOST_POINTS),
+    marker,
+    hoverinfo: "skip",
+  };
 }
 
 function cell(place, count) {

@@ -93,7 +93,13 @@ function common(colours) {
 /** Every axis of a layout, in the colours of the page. */
 function axes(layout, colours) {
   const names = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name));
-  const style = { gridcolor: colours.line, linecolor: colours.line, zerolinecolor: colours.line, automargin: true, fixedrange: true };
+  const style = {
+    gridcolor: colours.line,
+    linecolor: colours.line,
+    zerolinecolor: colours.line,
+    automargin: true,
+    fixedrange: true,
+  };
   return Object.fromEntries(names.map((name) => [name, { ...style, ...layout[name] }]));
 }
 

@@ -16,6 +16,7 @@ const MOST_MARGINALS = 8;
 const MOST_PAIRED = 4;
 const MOST_CHOICES = 40;
 const LONGEST_TABLE = 30;
+const LONGEST_REST = 500;
 
 /** The view of a posterior; `ready` is kept when its pictures are drawn. */
 export function posteriorView(fit, model, summary, signal) {
@@ -29,9 +30,18 @@ export function posteriorView(fit, model, summary, signal) {
     {},
     summaryTable(scalars, summary),
     pictures,
-    intervals.length > 0 ? h("div", { class: "figures" }, intervals.map((plot) => plot.element)) : null,
+    intervals.length > 0
+      ? h(
+          "div",
+          { class: "figures" },
+          intervals.map((plot) => plot.element),
+        )
+      : null,
   );
-  const ready = Promise.all([showDraws(pictures, fit, scalars, signal), ...intervals.map((plot) => plot.ready)]);
+  const drawn = showDraws(pictures, fit, scalars, signal).catch((error) => {
+    if (!signal.aborted) fill(pictures, problemNote(error));
+  });
+  const ready = Promise.all([drawn, ...intervals.map((plot) => plot.ready)]);
   return { element, ready };
 }
 
@@ -56,11 +66,26 @@ function numbersOf(variable, summary) {
 
 function summaryTable(scalars, summary) {
   const title = `Summary of ${number(summary.num_draws)} draws`;
-  const rows = scalars.map(({ name, mean, sd, q05, q50, q95 }) => [h("code", {}, name), ...[mean, sd, q05, q50, q95].map(number)]);
+  const rows = scalars.map(({ name, mean, sd, q05, q50, q95 }) => [
+    h("code", {}, name),
+    ...[mean, sd, q05, q50, q95].map(number),
+  ]);
   const header = ["Variable", "Mean", "Sd", "5 %", "Median", "95 %"];
   if (rows.length <= LONGEST_TABLE) return table(title, header, rows);
-  return h("div", {}, table(title, header, rows.slice(0, LONGEST_TABLE)),
-    details(`The other ${number(rows.length - LONGEST_TABLE)}`, table(`${title}, the rest`, header, rows.slice(LONGEST_TABLE))));
+  const rest = rows.slice(LONGEST_TABLE, LONGEST_TABLE + LONGEST_REST);
+  const left = rows.length - LONGEST_TABLE - rest.length;
+  return h(
+    "div",
+    {},
+    table(title, header, rows.slice(0, LONGEST_TABLE)),
+    details(
+      `${number(rest.length)} more`,
+      table(`${title}, the rest`, header, rest),
+      left > 0
+        ? h("p", { class: "muted" }, `${number(left)} others are in the summary, which can be saved below.`)
+        : null,
+    ),
+  );
 }
 
 /** Marginals and pairs of those numbers that a person chooses. */
@@ -77,7 +102,10 @@ async function showDraws(place, fit, scalars, signal) {
 
   async function showMarginals(chosen) {
     const plots = chosen.map((each) => marginalPlot(each, draws.get(each.name)));
-    fill(marginals, plots.map((plot) => plot.element));
+    fill(
+      marginals,
+      plots.map((plot) => plot.element),
+    );
     await Promise.all(plots.map((plot) => plot.ready));
   }
 
@@ -91,8 +119,13 @@ async function showDraws(place, fit, scalars, signal) {
 
   const marginalChoice = chooser("Marginals of", drawable, MOST_MARGINALS, showMarginals);
   const pairChoice = chooser("Pairs of", drawable, MOST_PAIRED, showPairs, 6);
-  fill(place, h("h3", {}, "Marginals"), many ? marginalChoice.element : null, marginals,
-    many ? [h("h3", {}, "Pairs"), pairChoice.element, pairs] : null);
+  fill(
+    place,
+    h("h3", {}, "Marginals"),
+    many ? marginalChoice.element : null,
+    marginals,
+    many ? [h("h3", {}, "Pairs"), pairChoice.element, pairs] : null,
+  );
   await Promise.all([marginalChoice.show(), many ? pairChoice.show() : null]);
 }
 
@@ -105,8 +138,10 @@ function chooser(legend, all, first, show, most = all.length) {
     return box;
   });
   const choices = all.map((each, position) =>
-    h("span", { class: "choice" }, boxes[position], h("label", { for: boxes[position].id }, each.name)));
-  const element = details(`${legend} …`, h("fieldset", {}, h("legend", { class: "unseen" }, legend), choices), trouble);
+    h("span", { class: "choice" }, boxes[position], h("label", { for: boxes[position].id }, each.name)),
+  );
+  const group = h("fieldset", {}, h("legend", { class: "unseen" }, legend), choices);
+  const element = details(`${legend} …`, group, trouble);
 
   function chosen() {
     return all.filter((_, position) => boxes[position].checked);

@@ -1,7 +1,7 @@
 // Pictures of predictions over the data that were observed.
 
 import { figure, plain } from "./plots.js";
-import { edges, middles, quantile, range, shares, sorted } from "./statistics.js";
+import { edges, evenly, middles, quantile, range, shares, sorted } from "./statistics.js";
 
 const MOST_BARS = 60;
 const MOST_POINTS = 1000;
@@ -9,7 +9,7 @@ const MOST_SERIES = 100;
 /** Beyond the data, bins go on for this share of their range. */
 const ROOM = 0.15;
 
-/** Each value over an abscissa, with the middle 90 % and 50 % that are predicted for it: bars for few, bands for many. */
+/** Each value over an abscissa, with the middle 90 % and 50 % predicted for it: bars for few, bands for many. */
 export function pointsPlot({ name, values, bands, over, places, text }) {
   return figure(`${name}: each value and its prediction`, text, (colours) => {
     const kept = order(places);
@@ -23,9 +23,13 @@ export function pointsPlot({ name, values, bands, over, places, text }) {
       y: kept.map((row) => values[row]),
       marker: { color: colours.data, size: values.length > 200 ? 4 : 7, line: { color: colours.panel, width: 1 } },
     };
-    const predicted = values.length <= MOST_BARS
-      ? [bars(x, middle, low, high, 2, colours, "predicted, 90 %"), bars(x, middle, lower, upper, 6, colours, "50 %")]
-      : [...band(x, low, high, colours.accent, 0.22, "predicted, 90 %"), ...band(x, lower, upper, colours.accent, 0.4, "50 %")];
+    const predicted =
+      values.length <= MOST_BARS
+        ? [bars(x, middle, low, high, 2, colours, "predicted, 90 %"), bars(x, middle, lower, upper, 6, colours, "50 %")]
+        : [
+            ...band(x, low, high, colours.accent, 0.22, "predicted, 90 %"),
+            ...band(x, lower, upper, colours.accent, 0.4, "50 %"),
+          ];
     const layout = {
       height: 340,
       showlegend: true,
@@ -42,16 +46,26 @@ export function wholePlot({ name, values, replicates, whole }) {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const room = whole ? Math.ceil(ROOM * (most - least)) : ROOM * (most - least) || 1;
   const low = whole && least >= 0 ? Math.max(0, least - room) : least - room;
-  const bins = edges(low, binary(values) && whole ? most : most + room, { whole, most: Math.max(8, Math.min(24, Math.ceil(2 * Math.sqrt(values.length)))) });
+  const bins = edges(low, whole && binary(values) ? most : most + room, {
+    whole,
+    most: whole ? 30 : binsFor(values.length),
+  });
   const own = shares(values, bins);
   const others = replicates.map((draw) => shares(draw, bins));
   const of = (share) => range(own.length, (bin) => quantile(sorted(others.map((each) => each[bin])), share));
   const [below, middle, above] = [of(0.05), of(0.5), of(0.95)];
   const inside = own.filter((each, bin) => each >= below[bin] - 1e-9 && each <= above[bin] + 1e-9).length;
-  const text = `In ${inside} of ${own.length} bins the share of the data lies within the middle 90 % of replicated data sets.`;
+  const text = `In ${inside} of ${own.length} bins the share of the data lies within the middle 90 % of replicates.`;
   return figure(`${name}: all values beside replicated data sets`, text, (colours) => {
     const x = middles(bins);
-    const observed = { type: "bar", name: "observed", x, y: own, width: 0.96 * (bins[1] - bins[0]), marker: { color: colours.data, opacity: 0.55 } };
+    const observed = {
+      type: "bar",
+      name: "observed",
+      x,
+      y: own,
+      width: 0.96 * (bins[1] - bins[0]),
+      marker: { color: colours.data, opacity: 0.55 },
+    };
     const layout = {
       height: 340,
       showlegend: true,
@@ -82,7 +96,14 @@ export function seriesPlot({ name, values, bands, along, places, unit, text }) {
       marker: { color: colours.data, size: 4 },
       opacity: 0.6,
     }));
-    const median = { type: "scatter", mode: "lines", name: "median", x, y: middle, line: { color: colours.accent, width: 2 } };
+    const median = {
+      type: "scatter",
+      mode: "lines",
+      name: "median",
+      x,
+      y: middle,
+      line: { color: colours.accent, width: 2 },
+    };
     const layout = {
       height: 380,
       showlegend: true,
@@ -91,7 +112,12 @@ export function seriesPlot({ name, values, bands, along, places, unit, text }) {
       yaxis: { title: { text: plain(unit ? `${name} (${unit})` : name) }, zeroline: false },
     };
     return {
-      traces: [...band(x, low, high, colours.accent, 0.22, "predicted, 90 %"), ...band(x, lower, upper, colours.accent, 0.4, "50 %"), ...rows, median],
+      traces: [
+        ...band(x, low, high, colours.accent, 0.22, "predicted, 90 %"),
+        ...band(x, lower, upper, colours.accent, 0.4, "50 %"),
+        ...rows,
+        median,
+      ],
       layout,
     };
   });
@@ -137,8 +163,9 @@ function order(places) {
   return evenly(rows.length, MOST_POINTS).map((row) => rows[row]);
 }
 
-function evenly(length, most) {
-  return length <= most ? range(length) : range(most, (place) => Math.floor((place * length) / most));
+/** How many bins suit so many values. */
+function binsFor(length) {
+  return Math.max(8, Math.min(24, Math.ceil(2 * Math.sqrt(length))));
 }
 
 function binary(values) {

@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { shapeOf } from "./arrays.js";
 import { details, fill, h, newId, table } from "./elements.js";
 import { pointsPlot, seriesPlot, wholePlot } from "./predictive_plots.js";
+import { problemNote } from "./problems.js";
 import { deviation, mean, quantile, sorted } from "./statistics.js";
 import { decoded } from "./stored_data.js";
 import { count, number, percent } from "./words.js";
@@ -13,6 +14,8 @@ const QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95];
 const DRAWS = 1000;
 /** Numbers of replicated data that are fetched, for all draws together. */
 const NUMBERS = 200000;
+/** Of more observed values nothing is fetched. */
+const MOST_VALUES = 50000;
 const MOST_ROWS = 200;
 const MOST_COLUMNS = 6;
 
@@ -26,12 +29,18 @@ const STATISTICS = {
 /** The checks of each observed variable; `ready` is kept when they are drawn. */
 export function predictiveView(fit, model, signal) {
   const place = h("div", {}, h("p", { class: "muted" }, "Predicting …"));
-  return { element: place, ready: show(place, fit, model, signal) };
+  const ready = show(place, fit, model, signal).catch((error) => {
+    if (!signal.aborted) fill(place, problemNote(error));
+  });
+  return { element: place, ready };
 }
 
 async function show(place, fit, model, signal) {
   if (model === null) {
-    fill(place, h("p", { class: "muted" }, `${fit.model}@${fit.version} is not served any more, so it cannot predict.`));
+    fill(
+      place,
+      h("p", { class: "muted" }, `${fit.model}@${fit.version} is not served any more, so it cannot predict.`),
+    );
     return;
   }
   const path = `v1/fits/${fit.id}`;
@@ -39,14 +48,29 @@ async function show(place, fit, model, signal) {
   const stored = await get(`${path}/data`, { signal });
   const data = decoded(stored.data);
   const size = observed.reduce((sum, name) => sum + stored.data[name].shape.reduce((a, b) => a * b, 1), 0);
+  if (size > MOST_VALUES) {
+    fill(
+      place,
+      h(
+        "p",
+        { class: "muted" },
+        `${count(size, "observed value")} are too many to draw here; save the predictive draws below.`,
+      ),
+    );
+    return;
+  }
   const draws = Math.min(200, Math.max(20, Math.floor(NUMBERS / size)));
   const [bands, replicated] = await Promise.all([
     post(`${path}/posterior-predictive`, { quantiles: QUANTILES, draws: DRAWS }, { signal }),
     post(`${path}/posterior-predictive`, { draws }, { signal }),
   ]);
   const checks = model.observed.flatMap((field) =>
-    parts({ model, field, data, bands: bands.vars[field.name], replicates: replicated.vars[field.name] }));
-  fill(place, checks.map((check) => check.element));
+    parts({ model, field, data, bands: bands.vars[field.name], replicates: replicated.vars[field.name] }),
+  );
+  fill(
+    place,
+    checks.map((check) => check.element),
+  );
   await Promise.all(checks.map((check) => check.ready));
 }
 
@@ -57,15 +81,43 @@ function parts({ model, field, data, bands, replicates }) {
   const rank = shapeOf(values).length;
   const abscissae = covariates(model, data, field.shape[0]);
   if (rank === 0) {
-    return [listCheck({ name: field.name, values: [values], bands: bands.map((each) => [each]), replicates: replicates.map((each) => [each]), abscissae: [], whole })];
+    return [
+      listCheck({
+        name: field.name,
+        values: [values],
+        bands: bands.map((each) => [each]),
+        replicates: replicates.map((each) => [each]),
+        abscissae: [],
+        whole,
+      }),
+    ];
   }
   if (rank === 1) return [listCheck({ name: field.name, values, bands, replicates, abscissae, whole })];
   if (rank > 2) return [];
-  const along = model.inputs.find((input) => input.shape.length === 1 && input.shape[0] === field.shape[1] && field.shape[0] !== field.shape[1]);
-  if (along !== undefined) return [seriesCheck({ name: field.name, values, replicates, along: along.name, places: data[along.name], unit: field.unit })];
+  const along = model.inputs.find(
+    (input) => input.shape.length === 1 && input.shape[0] === field.shape[1] && field.shape[0] !== field.shape[1],
+  );
+  if (along !== undefined)
+    return [
+      seriesCheck({
+        name: field.name,
+        values,
+        replicates,
+        along: along.name,
+        places: data[along.name],
+        unit: field.unit,
+      }),
+    ];
   return Array.from({ length: Math.min(values[0].length, MOST_COLUMNS) }, (_, column) => {
     const of = (matrix) => matrix.map((row) => row[column]);
-    return listCheck({ name: `${field.name}[·, ${column}]`, values: of(values), bands: bands.map(of), replicates: replicates.map(of), abscissae, whole });
+    return listCheck({
+      name: `${field.name}[·, ${column}]`,
+      values: of(values),
+      bands: bands.map(of),
+      replicates: replicates.map(of),
+      abscissae,
+      whole,
+    });
   });
 }
 
@@ -83,10 +135,16 @@ function covariates(model, data, dimension) {
 
 function listCheck({ name, values, bands, replicates, abscissae, whole }) {
   const inside = values.filter((value, row) => value >= bands[0][row] && value <= bands[4][row]).length;
-  const verdict = `${number(inside)} of ${count(values.length, "value")} of ${name} (${percent(inside / values.length)}) lie within the 90 % that the model predicts for them.`;
+  const share = percent(inside / values.length);
+  const covered = `${number(inside)} of ${count(values.length, "value")} of ${name} (${share})`;
+  const verdict = `${covered} lie within the 90 % that the model predicts for them.`;
   const points = h("div", {});
-  const choice = h("select", { id: newId("over") }, h("option", { value: "-1" }, "their order"),
-    abscissae.map(([label], position) => h("option", { value: position }, label)));
+  const choice = h(
+    "select",
+    { id: newId("over") },
+    h("option", { value: "-1" }, "their order"),
+    abscissae.map(([label], position) => h("option", { value: position }, label)),
+  );
   const showPoints = () => {
     const [over, places] = abscissae[choice.value] ?? ["index", values.map((_, row) => row)];
     const plot = pointsPlot({ name, values, bands, over, places, text: verdict });
@@ -95,7 +153,9 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
   };
   choice.addEventListener("change", showPoints);
   const all = values.length > 1 ? wholePlot({ name, values, replicates, whole }) : null;
-  const rows = values.slice(0, MOST_ROWS).map((value, row) => [String(row), number(value), ...bands.map((band) => number(band[row]))]);
+  const rows = values
+    .slice(0, MOST_ROWS)
+    .map((value, row) => [String(row), number(value), ...bands.map((band) => number(band[row]))]);
   const header = ["Row", "Observed", "5 %", "25 %", "Median", "75 %", "95 %"];
   const element = h(
     "section",
@@ -105,7 +165,10 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
     abscissae.length > 0 ? h("p", { class: "filter" }, h("label", { for: choice.id }, "Drawn over "), choice) : null,
     h("div", { class: "figures" }, points, all?.element),
     values.length > 1 ? statisticsTable(name, values, replicates) : null,
-    details(`Predictions of ${name} as a table`, table(`Predictions of ${name}${values.length > MOST_ROWS ? `, the first ${MOST_ROWS}` : ""}`, header, rows)),
+    details(
+      `Predictions of ${name} as a table`,
+      table(`Predictions of ${name}${values.length > MOST_ROWS ? `, the first ${MOST_ROWS}` : ""}`, header, rows),
+    ),
   );
   return { element, ready: Promise.all([showPoints(), all?.ready]) };
 }
@@ -113,9 +176,12 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
 function seriesCheck({ name, values, replicates, along, places, unit }) {
   const pooled = places.map((_, column) => sorted(replicates.flatMap((draw) => draw.map((row) => row[column]))));
   const bands = QUANTILES.map((share) => pooled.map((numbers) => quantile(numbers, share)));
-  const inside = values.flatMap((row) => row.map((value, column) => value >= bands[0][column] && value <= bands[4][column]));
+  const inside = values.flatMap((row) =>
+    row.map((value, column) => value >= bands[0][column] && value <= bands[4][column]),
+  );
   const share = inside.filter(Boolean).length / inside.length;
-  const verdict = `${percent(share)} of the values of ${name} lie within the 90 % that the model predicts for a row at their ${along}.`;
+  const covered = `${percent(share)} of the values of ${name}`;
+  const verdict = `${covered} lie within the 90 % that the model predicts for a row at their ${along}.`;
   const plot = seriesPlot({ name, values, bands, along, places, unit, text: verdict });
   const rows = places.map((at, column) => [
     number(at),
@@ -128,8 +194,10 @@ function seriesCheck({ name, values, replicates, along, places, unit }) {
     h("h3", {}, name),
     h("p", {}, verdict),
     plot.element,
-    details(`Predictions of ${name} as a table`,
-      table(`Predictions of ${name}`, [along, "Observed median", "5 %", "25 %", "Median", "75 %", "95 %"], rows)),
+    details(
+      `Predictions of ${name} as a table`,
+      table(`Predictions of ${name}`, [along, "Observed median", "5 %", "25 %", "Median", "75 %", "95 %"], rows),
+    ),
   );
   return { element, ready: plot.ready };
 }
@@ -140,7 +208,12 @@ function statisticsTable(name, values, replicates) {
     const own = statistic(values);
     const others = sorted(replicates.map(statistic));
     const above = others.filter((each) => each >= own).length / others.length;
-    return [label, number(own), `${number(quantile(others, 0.05))} to ${number(quantile(others, 0.95))}`, percent(above)];
+    return [
+      label,
+      number(own),
+      `${number(quantile(others, 0.05))} to ${number(quantile(others, 0.95))}`,
+      percent(above),
+    ];
   });
   const title = `${name} beside ${replicates.length} replicated data sets`;
   return table(title, ["Statistic", "Observed", "Middle 90 % of replicates", "Replicates at or above"], rows);

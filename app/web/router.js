@@ -40,7 +40,7 @@ async function open({ focus }) {
   leaving = new AbortController();
   const { signal } = leaving;
   const [path, query] = (isRoute(location.hash) ? location.hash.slice(1) || "/" : "/").split("?");
-  const place = h("div", { class: "page", "aria-busy": "true" }, h("p", { class: "muted" }, "Loading …"));
+  const place = h("div", { class: "page", "aria-busy": "true" }, h("h1", { class: "loading" }, "Loading …"));
   fill(content, place);
   markCurrent(path);
   try {

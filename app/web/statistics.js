@@ -55,3 +55,8 @@ export function middles(bins) {
 export function range(length, make = (index) => index) {
   return Array.from({ length }, (_, index) => make(index));
 }
+
+/** Indices below a length, in order: all of them, or so many as are wanted at most, evenly spread. */
+export function evenly(length, most) {
+  return length <= most ? range(length) : range(most, (place) => Math.floor((place * length) / most));
+}

