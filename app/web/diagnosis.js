@@ -3,6 +3,8 @@
 import { details, h, table } from "./elements.js";
 import { number, percent } from "./words.js";
 
+const GOOD_K_HAT = 0.7;
+
 const MEANINGS = {
   k_hat: "Pareto k-hat: below 0.7 the family reaches the posterior",
   effective_draws: "How many independent draws of its target the draws are worth",
@@ -49,8 +51,10 @@ export function diagnosis(fit, { figures }) {
 
 function inWords({ k_hat: kHat, effective_draws: effective, proposed_draws: proposed }) {
   if (!Number.isFinite(kHat) || !proposed) return "";
-  const worth = percent(effective / proposed);
-  return `Pareto k-hat is ${number(kHat)} (below 0.7 is good); the draws are worth ${worth} of as many from it.`;
+  const worth = `the draws are worth ${percent(effective / proposed)} of as many from its target.`;
+  // Weights that are all but equal have no tail to speak of.
+  if (kHat >= GOOD_K_HAT) return `The importance weights are all but equal: ${worth}`;
+  return `Pareto k-hat is ${number(kHat)} (below ${GOOD_K_HAT} is good); ${worth}`;
 }
 
 function shown(value) {

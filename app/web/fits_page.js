@@ -55,7 +55,7 @@ function row(fit) {
   const { progress } = fit;
   const far = fit.status === "running" && progress ? ` (${percent(progress.step / progress.total)})` : "";
   return [
-    h("a", { href: `#/fits/${fit.id}`, "aria-label": `Fit ${fit.id}` }, `…${fit.id.slice(-8)}`),
+    h("a", { href: `#/fits/${fit.id}`, "aria-label": `Fit ${fit.id}` }, fit.id.slice(-8)),
     h("a", { href: `#/models/${encodeURIComponent(fit.model)}` }, fit.model),
     h("span", { class: `status ${fit.status}` }, `${fit.status}${far}`),
     moment(fit.created_at),

@@ -28,8 +28,8 @@ export function lossesPlot() {
 }
 
 function known(losses) {
-  // A fit by the program's own density has no ratio estimator.
-  return Object.keys(NAMES).filter((name) => losses[name].some((value) => value !== null));
+  // A fit by the program's own density has no ratio estimator: its loss is 0 throughout.
+  return Object.keys(NAMES).filter((name) => losses[name].some((value) => value !== null && value !== 0));
 }
 
 function drawing(losses, colours) {

@@ -77,7 +77,7 @@ export function intervalPlot(name, all) {
       hovertemplate: "%{text}: %{x:.4g}<extra></extra>",
     };
     const ticks = named ? { tickvals: places, ticktext: labels } : { title: { text: "index" } };
-    const height = named ? 70 + 26 * scalars.length : 480;
+    const height = named ? 60 + 30 * scalars.length : 480;
     return {
       traces: [trace],
       layout: { height, xaxis: { zeroline: true }, yaxis: { autorange: "reversed", ...ticks } },

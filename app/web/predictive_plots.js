@@ -4,6 +4,8 @@ import { figure, plain } from "./plots.js";
 import { edges, evenly, middles, quantile, range, shares, sorted } from "./statistics.js";
 
 const MOST_BARS = 60;
+/** So few have each their place named on the axis of their order. */
+const FEW = 12;
 const MOST_POINTS = 1000;
 const MOST_SERIES = 100;
 /** Beyond the data, bins go on for this share of their range. */
@@ -34,7 +36,11 @@ export function pointsPlot({ name, values, bands, over, places, text }) {
       height: 340,
       showlegend: true,
       margin: { t: 36 },
-      xaxis: { title: { text: plain(over) }, zeroline: false },
+      xaxis: {
+        title: { text: plain(over) },
+        zeroline: false,
+        ...(over === "index" && values.length <= FEW ? { tickvals: x } : {}),
+      },
       yaxis: { title: { text: plain(name) }, zeroline: false },
     };
     return { traces: [...predicted, observed], layout };

@@ -17,6 +17,7 @@ const NUMBERS = 200000;
 /** Of more observed values nothing is fetched. */
 const MOST_VALUES = 50000;
 const MOST_ROWS = 200;
+const FEWEST_IN_A_HISTOGRAM = 5;
 const MOST_COLUMNS = 6;
 
 const STATISTICS = {
@@ -152,7 +153,7 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
     return plot.ready;
   };
   choice.addEventListener("change", showPoints);
-  const all = values.length > 1 ? wholePlot({ name, values, replicates, whole }) : null;
+  const all = values.length >= FEWEST_IN_A_HISTOGRAM ? wholePlot({ name, values, replicates, whole }) : null;
   const rows = values
     .slice(0, MOST_ROWS)
     .map((value, row) => [String(row), number(value), ...bands.map((band) => number(band[row]))]);

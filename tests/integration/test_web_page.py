@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,18 +114,26 @@ def test_results_are_saved_and_the_lines_shown_do_the_same(browser: Browser, ser
     browser.open(f"{service.address}/#/models/poisson-rate")
     browser.enter("Seed", "1")
     browser.enter("steps", "300")
-    line = browser.find(".code pre", "curl").text
-    answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=True).stdout
-    assert '"model":"poisson-rate"' in answer
+    line, program = browser.find(".code pre", "curl").text, browser.find(".code pre", "import").text
+    answer = _output("bash", "-c", line)
     browser.press("button", "Start the fit")
     browser.until(f"{_HEADING} === 'succeeded'", "the fit to succeed")
     fit_id = browser.find("main code", "fit_").text
     assert f'"id":"{fit_id}"' in answer  # the same request, so the same fit
+    results = _output("bash", "-c", browser.find(".code pre", "curl").text)
+    assert results.count(f'"fit":"{fit_id}"') == 3
+    mean = service.client.get(f"/v1/fits/{fit_id}/summary").json()["vars"]["z"]["mean"]
+    for lines in (program, browser.find(".code pre", "import").text):
+        assert f"{mean:.4g}" in _output(sys.executable, "-c", lines)
     browser.press(".downloads button", "npz")
     saved = browser.downloads / f"{fit_id}-posterior.npz"
     wait_for(saved.exists, what="the file to be saved")
     with np.load(saved) as arrays:
         assert arrays["z"].shape == (2000,)
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 def test_the_keyboard_is_enough(browser: Browser, service: Up) -> None:
