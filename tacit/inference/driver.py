@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import finish, implicit_klqp, laws, restarts, stopping
+from tacit.inference import finish, implicit_klqp, laws, restarts, stopping, variational
+from tacit.inference.families import GaussianBlocks
 from tacit.inference.finish import Ended, Fit
 from tacit.inference.options import InferenceOptions
 from tacit.inference.parts import Parts
@@ -186,7 +187,7 @@ def finalize(session: Session, num_draws: int) -> Fit:
         judged=judged,
         flat=session.total < session.options.steps,
     )
-    return finish.finish(ended, compiled.sample, session.sample_key, num_draws)
+    return finish.finish(ended, compiled.sample, compiled.frame, session.sample_key, num_draws)
 
 
 def save(session: Session) -> dict[str, np.ndarray]:
@@ -248,6 +249,7 @@ class Compiled(NamedTuple):
     init: Callable[..., State]
     chunk: Callable[..., tuple[State, Watch, jax.Array]]
     judge: Callable[..., jax.Array]
+    frame: Callable[..., GaussianBlocks]
     sample: Callable[..., implicit_klqp.Draws]
 
 
@@ -283,6 +285,7 @@ def _compiled(setup: Setup) -> Compiled:
         init=jax.jit(functools.partial(restarts.init, setup)),
         chunk=jax.jit(chunk, donate_argnums=2, static_argnums=5),
         judge=jax.jit(functools.partial(restarts.judge, setup)),
+        frame=jax.jit(functools.partial(laws.frame, setup)),
         sample=jax.jit(functools.partial(implicit_klqp.sample, setup), static_argnums=3),
     )
 
@@ -300,7 +303,9 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
             f"local latent {hidden[0]!r} is implicit: without a density of its own it can be inferred under "
             "contrast 'empirical' only. Or let it be drawn inside the simulator of what is observed, and not inferred."
         )
-    laws.check(options.family, structure)
+    laws.check(options.family, structure, program=parts.variational is not None)
+    if parts.variational is not None:
+        variational.check(parts.variational, problem.program, structure, arrays(problem, structure))
     setup = Setup(
         program=problem.program,
         layout=structure,

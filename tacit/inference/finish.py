@@ -8,12 +8,15 @@ import jax
 import numpy as np
 
 from tacit.inference import pooling, reliability, resampling, restarts
+from tacit.inference.families import GaussianBlocks
 from tacit.inference.implicit_klqp import Draws
 from tacit.inference.options import InferenceOptions
 from tacit.inference.resampling import Importance
 from tacit.inference.state import Data, Setup, State
 
 Sampler = Callable[[Data, State, jax.Array, int], Draws]
+# The Gaussian that stands for q, and for what is trained beside it.
+Framer = Callable[[Data, GaussianBlocks, Any], GaussianBlocks]
 
 
 class Fit(NamedTuple):
@@ -78,7 +81,7 @@ def draw(sample: Callable[[jax.Array, int], Draws], key: jax.Array, num_draws: i
     return Drawn({name: np.asarray(value[index]) for name, value in draws.values.items()}, found, proposed, usable)
 
 
-def finish(ended: Ended, sample: Sampler, key: jax.Array, num_draws: int) -> Fit:
+def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_draws: int) -> Fit:
     """Draws from the best restart, or as many from each, and judges them."""
     count, judged = ended.setup.restarts, ended.judged
     numbers = list(range(count))
@@ -90,7 +93,11 @@ def finish(ended: Ended, sample: Sampler, key: jax.Array, num_draws: int) -> Fit
         share = num_draws // len(numbers) + (place < num_draws % len(numbers))
         own = key if count == 1 else jax.random.fold_in(key, 2 + number)
         drawn = draw(functools.partial(sample, ended.data, state), own, share, resample=ended.options.resample)
-        figures = reliability.diagnostics(ended.setup, state, ended.history[number], simulated=ended.simulated)
+        last = frame(ended.data, state.q, state.trained)
+        average = frame(ended.data, state.q_average, state.trained_average)
+        figures = reliability.diagnostics(
+            ended.setup, state, last, average, ended.history[number], simulated=ended.simulated
+        )
         parts.append(
             Fit(
                 drawn.posterior,
@@ -145,10 +152,11 @@ def warnings(found: dict[str, Any], posterior: dict[str, np.ndarray]) -> list[st
 
 
 def _variational(setup: Setup, data: Data, state: State) -> dict[str, np.ndarray]:
+    kind = setup.family if setup.parts.variational is None else "variational"
     trained = jax.tree_util.tree_leaves_with_path(state.trained_average)
     named = {
         **state.q_average._asdict(),
-        **{f"{setup.family}{jax.tree_util.keystr(path)}": leaf for path, leaf in trained},
+        **{f"{kind}{jax.tree_util.keystr(path)}": leaf for path, leaf in trained},
         "centre_globals": data.latent_centre.globals,
         "spread_globals": data.latent_spread.globals,
         "centre_locals": data.latent_centre.locals,

@@ -225,7 +225,7 @@ def update_gen(setup: Setup, rates: Rates, data: Data, key: jax.Array, now: Cloc
     if setup.method == "implicit_klqp":
         trust = jnp.where(now.travelling, 1.0, ARRIVED_TRUST)
         q = choose(bending, q, families.confine(state.frame, q, trust * TRUST_LOC, trust * TRUST_LOG_SCALE))
-    trained, memory = laws.train(rate, gradients[1], state.trained, state.trained_optimizer)
+    trained, memory = laws.train(setup, rate, gradients[1], state.trained, state.trained_optimizer)
     if setup.family == "flow":
         old_flow = state.trained, state.trained_optimizer
         trained, memory = choose(bending, (trained, memory), old_flow)

@@ -6,6 +6,8 @@ Every family has a `GaussianBlocks` that moves by natural steps. `trained` is wh
 - `amortized`: a network from a data point to the law of its latents. The Gaussian is that of the globals alone.
 - `flow`: an invertible map of the globals' eps, before the Gaussian's own. It is trained once q no longer travels, and
   the globals' Gaussian rests then.
+- the user's own variational program: its parameters. There is no Gaussian then, and what the state holds in its place
+  rests.
 
 What surrounds q (frame, rounds, calibration) goes by `frame`, the Gaussian over all points that stands for it.
 """
@@ -16,22 +18,27 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
+from jax.scipy.linalg import solve_triangular
 
 from tacit.errors import InferenceError
-from tacit.inference import families
+from tacit.inference import families, variational
 from tacit.inference.critic import DataTower
 from tacit.inference.families import GaussianBlocks, Latents
 from tacit.inference.features import data_features
 from tacit.inference.flow import Flow
-from tacit.inference.problem import Layout
-from tacit.inference.state import Data, Setup, noise
+from tacit.inference.problem import Layout, take_points
+from tacit.inference.state import Data, Setup, noise, standardise
 
 # Adam's rate in units of that of the natural steps.
 RATE = 0.05
+# A variational program's few parameters have all the way to go by themselves.
+PROGRAM_RATE = 0.5
 # The network looks at so many points at once when it makes the frame.
 BATCH = 8192
 # Draws that a flow's mean and covariance are read off.
 MOMENT_DRAWS = 1024
+# The same for a variational program, which is run for each.
+PROGRAM_DRAWS = 256
 
 Trained = Any
 
@@ -45,8 +52,10 @@ class Draw(NamedTuple):
     log_q: tuple[jax.Array, jax.Array]
 
 
-def check(family: str, structure: Layout) -> None:
-    """Raises InferenceError where a problem has not the latents that the family is about."""
+def check(family: str, structure: Layout, *, program: bool) -> None:
+    """Raises InferenceError where a problem has not the latents that the family is about, or q is a `program`."""
+    if program and family != "full_rank":
+        raise InferenceError(f"q is the variational program of `parts`, or of family {family!r}: leave one of them out")
     if family == "amortized" and not structure.local_dim:
         raise InferenceError(
             "family 'amortized' is for latents of each data point, and this program has none: all its latents are "
@@ -62,6 +71,10 @@ def check(family: str, structure: Layout) -> None:
 def start(setup: Setup, key: jax.Array, data: Data) -> tuple[GaussianBlocks, Trained]:
     """The standard Gaussian, in any family."""
     layout = setup.layout
+    if setup.parts.variational is not None:
+        points = take_points(layout, data.arrays, jnp.arange(layout.num_points))
+        own = variational.initial(setup.parts.variational, layout, points)
+        return families.init_gaussian(layout.global_dim, layout.num_points, layout.local_dim), own
     own_points = 0 if setup.family == "amortized" else layout.num_points
     q = families.init_gaussian(layout.global_dim, own_points, layout.local_dim)
     return q, eqx.filter(_make(setup, key, data), eqx.is_inexact_array)
@@ -71,6 +84,8 @@ def draw(
     setup: Setup, data: Data, key: jax.Array, q: GaussianBlocks, trained: Trained, num_draws: int, index: jax.Array
 ) -> Draw:
     """`num_draws` draws, in pairs of opposite eps where their number is even, for the points `index`."""
+    if setup.parts.variational is not None:
+        return _program_draw(setup, data, key, trained, num_draws, index)
     if num_draws % 2:
         eps = noise(setup, key, num_draws, index.size)
     else:
@@ -91,7 +106,9 @@ def draw(
 
 
 def gaussian(setup: Setup, data: Data, q: GaussianBlocks, trained: Trained, index: jax.Array) -> GaussianBlocks:
-    """q for the points `index`, but for a flow."""
+    """q for the points `index`, but for a flow; of a program the Gaussian with its moments."""
+    if setup.parts.variational is not None:
+        return _moments(_program_draw(setup, data, jax.random.key(0), trained, PROGRAM_DRAWS, index).latents)
     if setup.family != "amortized":
         return families.at_points(q, index)
     observed = {name: value[index] for name, value in data.arrays.observed.items()}
@@ -112,7 +129,9 @@ def gaussian(setup: Setup, data: Data, q: GaussianBlocks, trained: Trained, inde
 
 
 def frame(setup: Setup, data: Data, q: GaussianBlocks, trained: Trained) -> GaussianBlocks:
-    """The Gaussian over all points that stands for q: q itself, or with a flow's mean and covariance."""
+    """The Gaussian over all points that stands for q: q itself, or with the moments of a flow or a program."""
+    if setup.parts.variational is not None and not setup.layout.local_dim:
+        return gaussian(setup, data, q, trained, jnp.arange(setup.layout.num_points))
     if setup.family == "flow":
         flow = _restore(setup, data, trained)
         half = jax.random.normal(jax.random.key(0), (MOMENT_DRAWS // 2, setup.layout.global_dim))
@@ -123,7 +142,7 @@ def frame(setup: Setup, data: Data, q: GaussianBlocks, trained: Trained) -> Gaus
         return q._replace(
             loc=q.loc + q.tril @ mean, tril=q.tril @ root, local_loc=q.local_loc + shift, coupling=q.coupling @ root
         )
-    if setup.family != "amortized":
+    if setup.family != "amortized" and setup.parts.variational is None:
         return q
 
     def one(index: jax.Array) -> GaussianBlocks:
@@ -131,7 +150,10 @@ def frame(setup: Setup, data: Data, q: GaussianBlocks, trained: Trained) -> Gaus
         return here._replace(local_loc=here.local_loc[0], coupling=here.coupling[0], local_tril=here.local_tril[0])
 
     all_points = jax.lax.map(one, jnp.arange(setup.layout.num_points), batch_size=BATCH)
-    return all_points._replace(loc=q.loc, tril=q.tril)
+    if setup.parts.variational is None:
+        return all_points._replace(loc=q.loc, tril=q.tril)
+    # The globals are the same draws for every point.
+    return all_points._replace(loc=all_points.loc[0], tril=all_points.tril[0])
 
 
 def optimizer() -> optax.GradientTransformation:
@@ -141,14 +163,45 @@ def optimizer() -> optax.GradientTransformation:
 
 def bending(setup: Setup, *, travelling: jax.Array) -> jax.Array:
     """Whether a flow is trained: once q no longer travels. The globals' Gaussian rests then, since the flow holds every
-    affine map; two that move the same thing lead each other astray."""
+    affine map; two that move the same thing lead each other astray. A variational program is trained throughout."""
+    if setup.parts.variational is not None:
+        return jnp.ones_like(travelling)
     return ~travelling & (setup.family == "flow")
 
 
-def train(rate: jax.Array, gradient: Trained, trained: Trained, memory: Any) -> tuple[Trained, Any]:
+def train(setup: Setup, rate: jax.Array, gradient: Trained, trained: Trained, memory: Any) -> tuple[Trained, Any]:
     """One step of what is trained beside the Gaussian; `memory` is the optimizer's."""
     move, memory = optimizer().update(gradient, memory, trained)
-    return jax.tree.map(lambda t, m: t + RATE * rate * m, trained, move), memory
+    step = rate * (RATE if setup.parts.variational is None else PROGRAM_RATE)
+    return jax.tree.map(lambda t, m: t + step * m, trained, move), memory
+
+
+def _program_draw(setup: Setup, data: Data, key: jax.Array, trained: Trained, num_draws: int, index: jax.Array) -> Draw:
+    """Draws of the user's variational program; the entropies are estimates from them."""
+    points, program = take_points(setup.layout, data.arrays, index), setup.parts.variational
+    assert program is not None, "who calls has seen it"
+    latents, log_q, local_log_q = jax.vmap(
+        lambda key: variational.draw(key, program, setup.program, setup.layout, points, trained)
+    )(jax.random.split(key, num_draws))
+    share = setup.layout.num_points / index.size
+    return Draw(standardise(data, latents), (-jnp.mean(log_q), -share * jnp.mean(local_log_q)), (log_q, local_log_q))
+
+
+def _moments(latents: Latents) -> GaussianBlocks:
+    """The Gaussian with the moments of these draws."""
+    count = latents.globals.shape[0]
+    loc, local_loc = jnp.mean(latents.globals, axis=0), jnp.mean(latents.locals, axis=0)
+    off, local_off = latents.globals - loc, latents.locals - local_loc
+    tril = _root(jnp.einsum("sg,sh->gh", off, off) / count)
+    eps = solve_triangular(tril, off.T, lower=True).T
+    coupling = jnp.einsum("snl,sg->nlg", local_off, eps) / count
+    left = local_off - jnp.einsum("nlg,sg->snl", coupling, eps)
+    return GaussianBlocks(loc, tril, local_loc, coupling, _root(jnp.einsum("snl,snk->nlk", left, left) / count))
+
+
+def _root(covariance: jax.Array) -> jax.Array:
+    """The Cholesky factor; a direction without spread gets a little."""
+    return jnp.linalg.cholesky(covariance + 1e-8 * jnp.eye(covariance.shape[-1]))
 
 
 def _make(setup: Setup, key: jax.Array, data: Data) -> Any:

@@ -17,6 +17,9 @@ class Parts(NamedTuple):
         of three dicts: the data (observed values and covariates of M points, points along axis 0), the local latents
         (the same) and the global latents, all in their own space. It returns r, (M,), or a dict of such by the keys of
         `scale`. By default `critic.Critic`.
+      variational: q as a program in the language, with a random variable for each latent of the model, by its name;
+        its `Parameter`s are trained. It is called with those of the model's inputs and of the observed variables that
+        its signature names. In the place of `family`.
       ratio_loss: a pointwise loss of (psamples, qsamples), r at draws of the numerator and of the denominator.
       scale: r is multiplied by it when q is updated, besides N / M under subsampling; one number, or pairs (key,
         number) for an estimator that returns a dict.
@@ -26,6 +29,7 @@ class Parts(NamedTuple):
     """
 
     ratio_estimator: Callable[[jax.Array], Any] | None = None
+    variational: Callable[..., Any] | None = None
     ratio_loss: PointwiseLoss | None = None
     scale: float | tuple[tuple[str, float], ...] = 1.0
     disc_regularization: Callable[[Any], jax.Array] | None = None

@@ -273,6 +273,39 @@ def run_points(
     return Run(simulated, log_priors[False], log_priors[True], log_likelihood, values)
 
 
+def unconstrain(
+    key: jax.Array,
+    program: Callable[..., Any],
+    structure: Layout,
+    inputs: Mapping[str, jax.Array],
+    values: Mapping[str, jax.Array],
+    num_points: int,
+) -> tuple[tuple[jax.Array, jax.Array], dict[str, jax.Array]]:
+    """The unconstrained latents, (G,) and (M, L), of a run of the program at `values` of all latents, in their own
+    space and shape; and by latent the logarithm of the Jacobian's determinant of the way back, summed.
+
+    Args:
+      key: for what is sampled beside; it does not enter.
+      inputs: covariates, points (M) along axis 0 for those in the plate.
+    """
+    raw: dict[str, jax.Array] = {}
+    jacobians: dict[str, jax.Array] = {}
+
+    def replace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> RandomVariable:
+        name = kwargs["name"]
+        if name not in values:
+            return interceptable(f)(*args, **kwargs)
+        rv = interceptable(f)(*args, **{**kwargs, "value": values[name]})
+        transform = biject_to(rv.support)
+        raw[name] = transform.inv(rv.value)
+        jacobians[name] = jnp.sum(transform.log_abs_det_jacobian(raw[name], rv.value))
+        return rv
+
+    with seed(key), interception(replace):
+        program(**program_inputs(structure, inputs, num_points))
+    return _join(structure._replace(num_points=num_points), raw), jacobians
+
+
 def local_values(structure: Layout, values: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     """The local latents of a run, in their own space, points along axis 0."""
     return {site.name: jnp.moveaxis(values[site.name], site.plate_axis, 0) for site in structure.locals}

@@ -22,29 +22,37 @@ SATURATED = 0.99
 FAR = 2.0
 
 
-def diagnostics(setup: Setup, state: State, losses: Mapping[str, np.ndarray], *, simulated: int) -> dict[str, Any]:
-    """Figures over the last tenth of the steps.
+def diagnostics(
+    setup: Setup,
+    state: State,
+    last: families.GaussianBlocks,
+    average: families.GaussianBlocks,
+    losses: Mapping[str, np.ndarray],
+    *,
+    simulated: int,
+) -> dict[str, Any]:
+    """Figures over the last tenth of the steps; `last` and `average` are the Gaussians that stand for q.
 
     `ratio_chance` is what guessing scores on `ratio_correct`; `moved` is the distance of the last q from the average,
     in posterior standard deviations. Those of the importance weights, `k_hat` and `effective_draws` out of
     `proposed_draws`, come from `finish`.
     """
     steps = int(losses["step"][-1])
-    last = losses["step"] > 0.9 * steps
+    late = losses["step"] > 0.9 * steps
     # Calibration makes no ratio updates, so the ratio is judged by the last updates before it.
     learnt = (losses["step"] > 0.9 * CALIBRATE * steps) & (losses["step"] <= CALIBRATE * steps)
     learnt = learnt if np.any(learnt) else losses["step"] > 0
     figures: dict[str, Any] = {
         "method": setup.method,
         "steps": steps,
-        "loss_gen": float(np.mean(losses["loss_gen"][last])),
-        "moved": _distance(state.q_average, state.q),
+        "loss_gen": float(np.mean(losses["loss_gen"][late])),
+        "moved": _distance(average, last),
         "skipped_updates": int(state.skipped),
     }
     if setup.method == "implicit_klqp":
         figures |= {
             "loss_disc": float(np.mean(losses["loss_disc"][learnt])),
-            "calibration_moved": _distance(state.frame, state.q_average),
+            "calibration_moved": _distance(state.frame, average),
             "ratio_correct": float(np.mean(losses["correct"][learnt])),
             "ratio_chance": 1.0 / setup.latent_samples if setup.contrast == "marginal" else 0.5,
             "simulated_points": simulated,

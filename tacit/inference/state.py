@@ -121,6 +121,11 @@ def noise(setup: Setup, key: jax.Array, num_draws: int, num_points: int) -> Late
     )
 
 
+def standardise(data: Data, latents: Latents) -> Latents:
+    """The inverse of `unstandardise`."""
+    return jax.tree.map(lambda c, s, u: (u - c) / s, data.latent_centre, data.latent_spread, latents)
+
+
 def unstandardise(data: Data, latents: Latents) -> Latents:
     """From the space q lives in to the program's unconstrained latents."""
     return jax.tree.map(lambda c, s, u: c + s * u, data.latent_centre, data.latent_spread, latents)

@@ -80,3 +80,11 @@ def Parameter(
     return RandomVariable(
         rv.value, distribution=rv.distribution, support=rv.support, meta=rv.meta._replace(kind="parameter")
     )
+
+
+def unconstrained_initial(parameter: RandomVariable) -> jax.Array:
+    """Where a parameter starts, in its unconstrained space."""
+    law = parameter.distribution
+    while not isinstance(law, Flat):
+        law = law.base_dist
+    return law.initial
