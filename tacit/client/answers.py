@@ -1,4 +1,4 @@
-"""What the service answers, typed. Fields that a newer service adds are ignored."""
+"""What the service answers, typed. Fields that a newer service adds are kept as they come."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,7 +24,7 @@ Numbers = Annotated[
 class Answer(BaseModel):
     """Something the service said."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True)
 
 
 class Progress(Answer):

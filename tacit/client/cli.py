@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
-from tacit.client import operating
-from tacit.client.options import errors_said, read_settings, with_data_dir
+from tacit.client.commands import draws, fits, models, operating
+from tacit.client.commands.options import errors_said, read_settings, with_data_dir
 from tacit.settings import Settings
 
 
@@ -21,7 +22,26 @@ def _with_address(command: Callable[..., Any]) -> Callable[..., Any]:
     return host(port(insecure(command)))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_EPILOG = """\b
+Begin with:
+  tacit up                              start a service on this machine
+  tacit fit eight-schools --example     fit a model that is there to its example
+  tacit models new my-model             begin a model of your own
+
+\b
+Exit codes:
+  0 done                    6 conflict with the state of a fit
+  1 another error           7 the fit failed
+  2 wrong command line      8 the fit was cancelled
+  3 the input is refused    9 service not reachable, or too busy
+  4 no such model or fit   10 not in time
+  5 not allowed           130 Ctrl-C
+
+TACIT_URL is the address of the service, TACIT_API_KEY your key where it wants one.
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(package_name="tacit")
 def main() -> None:
     """Tacit: Bayesian inference as a service."""
@@ -77,8 +97,35 @@ def demo() -> None:
         raise click.ClickException(f"demo: {error}") from error
 
 
-main.add_command(operating.keys)
-main.add_command(operating.gc)
+@main.command(
+    epilog="""\b
+Examples:
+  tacit completion bash > ~/.local/share/bash-completion/completions/tacit
+  tacit completion zsh > "${fpath[1]}/_tacit"
+  tacit completion fish > ~/.config/fish/completions/tacit.fish
+"""
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a script that has SHELL complete commands, options, models and fits."""
+    kind = get_completion_class(shell)
+    assert kind is not None, "click knows all the shells that are offered"
+    click.echo(kind(main, {}, "tacit", "_TACIT_COMPLETE").source())
+
+
+for command in (
+    models.models,
+    fits.fit,
+    fits.status,
+    fits.watch,
+    draws.predict,
+    draws.posterior,
+    fits.cancel,
+    fits.retry,
+    operating.keys,
+    operating.gc,
+):
+    main.add_command(command)
 
 
 def _connected(settings: Settings) -> Settings:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tacit.client.options import errors_said, read_settings, with_data_dir
+from tacit.client.commands.options import errors_said, read_settings, with_data_dir
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SCOPES = ("read", "submit", "admin")

@@ -1,0 +1,1 @@
+"""The commands of `tacit`, by what they work on."""
