@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -34,14 +34,36 @@ _FITTING_SUPPORTS = {
 
 def check(model: Model) -> None:
     """Raises ModelLoadError at the first rule that the model breaks."""
-    _check_words(model)
-    _check_fields(model)
-    _check_parameters(model)
-    _check_observed(model)
-    _check_latents(model)
-    _check_plate(model)
-    _check_example(model)
-    _check_defaults(model)
+    for rule in _rules():
+        rule(model)
+
+
+def problems(model: Model) -> list[Exception]:
+    """An error for every rule that the model breaks. What cannot be looked at because of them is not."""
+    found: dict[str, Exception] = {}
+    for rule in _rules():
+        try:
+            rule(model)
+        except ModelLoadError as error:
+            # A program that does not run is found by every rule that asks for its variables: once is enough.
+            found.setdefault(str(error), error)
+        except Exception as error:
+            # Fields that are no mapping, say, make later rules stumble: what they stumbled over is said already.
+            return list(found.values()) or [error]
+    return list(found.values())
+
+
+def _rules() -> tuple[Callable[[Model], None], ...]:
+    return (
+        _check_words,
+        _check_fields,
+        _check_parameters,
+        _check_observed,
+        _check_latents,
+        _check_plate,
+        _check_example,
+        _check_defaults,
+    )
 
 
 def _check_words(model: Model) -> None:

@@ -5,7 +5,8 @@ import importlib
 import logging
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -85,18 +86,35 @@ def _load(path: Path) -> Model:
     Raises:
       ModelLoadError: whatever is wrong with it.
     """
-    try:
+    model = read_model(path)
+    with _errors_of(path):
+        model.check()
+    return model
+
+
+def read_model(path: Path) -> Model:
+    """The model of one file, not yet checked.
+
+    Raises:
+      ModelLoadError: the file does not run, or has no model.
+    """
+    with _errors_of(path):
         source = path.read_text(encoding="utf-8")
         model = getattr(_import(path, source), "model", None)
         if not isinstance(model, Model):
             raise ModelLoadError("the file has no model; write `model = Model(...)` at its top level.")
-        model = replace(model, source=source)
-        model.check()
-        return model
+        return replace(model, source=source)
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Whatever a file raises, as a ModelLoadError that says in which line."""
+    try:
+        yield
     except ModelLoadError as error:
-        raise ModelLoadError(_with_line(str(error), error, path)) from error
+        raise ModelLoadError(with_line(str(error), error, path)) from error
     except (Exception, SystemExit) as error:  # a user's file may raise anything, or try to exit
-        raise ModelLoadError(_with_line(f"{type(error).__name__}: {error}", error, path)) from error
+        raise ModelLoadError(with_line(f"{type(error).__name__}: {error}", error, path)) from error
 
 
 def _import(path: Path, source: str) -> ModuleType:
@@ -116,7 +134,7 @@ def _import(path: Path, source: str) -> ModuleType:
     return module
 
 
-def _with_line(detail: str, error: BaseException, path: Path) -> str:
+def with_line(detail: str, error: BaseException, path: Path) -> str:
     """`detail`, after the line of the file where it went wrong, if it did there."""
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {detail}"

@@ -7,8 +7,8 @@ from typing import Any
 from tacit.client.errors import MissingPackageError
 
 
-def needed(name: str) -> Any:
-    """A package of the extra `client`.
+def needed(name: str, *, extra: str = "client") -> Any:
+    """A package of an extra.
 
     Raises:
         MissingPackageError: It is not installed.
@@ -21,4 +21,4 @@ def needed(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise MissingPackageError(f"This needs {name}: pip install 'tacit[client]'.") from error
+        raise MissingPackageError(f"This needs {name}: pip install 'tacit[{extra}]'.") from error

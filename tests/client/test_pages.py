@@ -34,6 +34,7 @@ def test_the_client_page(
     names["client"].close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.timeout(900)  # a dozen commands, and programs are compiled for most of them
 def test_the_page_of_the_command_line(service: Up, tmp_path: Path) -> None:
     blocks = re.findall(r"^```console\n(.*?)^```$", (DOCS / "cli.md").read_text(), flags=re.MULTILINE | re.DOTALL)
     commands = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]

@@ -106,7 +106,7 @@ class AsyncConnection:
         """Seconds to wait before the call is sent again; raises where it is not."""
         if attempt > self._retries or not retrying.may_follow(call, error):
             tries = f" ({attempt} tries)" if attempt > 1 else ""
-            detail = f"No answer from {self.http.base_url}: {_words(error)}{tries}. Does Tacit run there? `tacit up` starts it."
+            detail = f"No answer from {self.http.base_url}: {_words(error)}{tries}. Start it with `tacit up`?"
             raise UnreachableError(detail) from error
         return retrying.pause_s(attempt)
 

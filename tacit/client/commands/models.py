@@ -1,12 +1,28 @@
 """Commands about models: `tacit models`."""
 
 import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
 from tacit.client.commands import tables
+from tacit.client.commands.exits import Exit
+from tacit.client.commands.options import errors_said
 from tacit.client.commands.service import ModelName, with_service
+from tacit.client.errors import MissingPackageError
+from tacit.client.packages import needed
 from tacit.client.synchronous import Client
+
+if TYPE_CHECKING:
+    from model_registry.rehearsal import Rehearsal
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_SIGNS = {"good": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLEM", "red")}
 
 
 @click.group()
@@ -41,3 +57,95 @@ def show(client: Client, as_json: bool, model: str, example: bool) -> None:
         tables.print_json(found)
     else:
         tables.show(*tables.model(found))
+
+
+@models.command(epilog="\b\nExample:\n  tacit models new frog-counts && tacit models check frog_counts.py")
+@click.argument("name")
+@click.option("-o", "--output", type=_FILE, help="The file.  [name_with_underscores.py]")
+def new(name: str, output: Path | None) -> None:
+    """Write a file to begin the model NAME with: a small simulator that can be served as it is."""
+    from model_registry import starting
+
+    with errors_said():
+        text = starting.text(name)
+    path = output or Path(f"{name.replace('-', '_')}.py")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror or error}.") from error
+    click.echo(f"{path} is written. Change it, and see what it does: tacit models check {shlex.quote(str(path))}")
+
+
+@models.command(
+    epilog="""\b
+Examples:
+  tacit models check my_model.py
+  tacit models check my_model.py --fits 100 --steps 12000
+  tacit models check my_model.py --fits 0 --picture prior.pdf
+"""
+)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--fits", type=click.IntRange(min=0), default=20, show_default=True, help="Made-up data sets to fit; 0 for none."
+)
+@click.option(
+    "--steps", type=click.IntRange(min=100), default=2000, show_default=True, help="Steps of each of these fits."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all that is drawn.")
+@click.option("--picture", type=_FILE, help="Where to draw it.  [FILE-check.png]")
+@click.option("--no-picture", is_flag=True, help="Draw none.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def check(file: Path, fits: int, steps: int, seed: int, picture: Path | None, no_picture: bool, as_json: bool) -> None:
+    """Try out the model in FILE, and say in words what is good and what is not.
+
+    Does it load and simulate, has it the densities it needs, can its latent variables be inferred? Data are made from
+    the prior, and some of them fitted, to see whether the posteriors hold what the data were made from. The exit code
+    is 3 where there is a problem.
+    """
+    from model_registry.rehearsal import rehearse
+
+    drawing = not no_picture and _can_draw()
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Fitting made-up data", total=fits, visible=False)
+
+        def on_fit(done: int) -> None:
+            bar.update(task, completed=done, visible=True)
+
+        found = rehearse(file, fits=fits, steps=steps, seed=seed, on_fit=on_fit)
+    drawn = None
+    if drawing and found.draws is not None:
+        from model_registry.rehearsal import pictures
+
+        drawn = picture or file.with_name(f"{file.stem}-check.png")
+        pictures.draw(found, drawn)
+    _report(found, file, drawn, as_json=as_json)
+    if not found.passed:
+        sys.exit(Exit.REFUSED)
+
+
+def _can_draw() -> bool:
+    """Whether pictures can be drawn; says it where they cannot."""
+    try:
+        needed("matplotlib", extra="check")
+    except MissingPackageError as error:
+        click.echo(f"No picture is drawn. {error}", err=True)
+        return False
+    return True
+
+
+def _report(found: "Rehearsal", file: Path, drawn: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        findings = [finding._asdict() for finding in found.findings]
+        tables.print_json({"passed": found.passed, "findings": findings, "picture": drawn and str(drawn)})
+        return
+    for mark, text in found.findings:
+        sign, colour = _SIGNS[mark]
+        click.echo(f"{click.style(f'{sign:>7}', fg=colour)}  {text}")
+    if drawn is not None:
+        click.echo(f"\nThe picture is {drawn}.")
+    if found.passed and found.model is not None:
+        folder = shlex.quote(str(file.absolute().parent))
+        click.echo(
+            f"\nServe it:\n  TACIT_MODEL_PATH={folder} tacit up\nand then\n  tacit fit {found.model.name} --example"
+        )

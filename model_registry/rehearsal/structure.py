@@ -1,0 +1,83 @@
+"""What a model consists of: fields, variables, densities, and what the variational family will be of."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+
+from model_registry.fields import shape_words
+from model_registry.rehearsal.findings import Finding, good, listed, note, problem
+from model_registry.specification import Model
+from tacit.errors import InferenceError
+from tacit.inference.problem import Layout, arrays, layout, prior_draw, run_points
+
+_TRIED = 16
+
+
+def look(model: Model) -> Iterator[Finding]:
+    """The parts of a model that can be served."""
+    wanted = [f"{name} ({shape_words(field.shape)}, {field.support})" for name, field in model.data.items()]
+    yield good(
+        f"Data: {listed(wanted)}. Given: {listed(model.covariates) or 'nothing'}; observed: {listed(model.observed)}."
+    )
+    variables = [f"{name} ({shape_words(model.variables[name].shape)})" for name in model.latents]
+    local = [name for name in model.latents if model.is_local(name)]
+    yield good(f"Inferred: {listed(variables)}. Of each data point: {listed(local) or 'none'}.")
+    yield from _densities(model)
+    yield from _factors(model)
+
+
+def _densities(model: Model) -> Iterator[Finding]:
+    without = [name for name in (*model.observed, *model.latents) if model.variables[name].kind == "implicit"]
+    if without:
+        yield good(
+            f"Densities: {listed(without)} only simulated, all others have one. It is fitted without a likelihood."
+        )
+    else:
+        yield good('Densities: every variable has one, so method="klqp" is there to compare with.')
+    if model.data_plate is None:
+        yield note(
+            "No plate holds the observed variables: all data are one observation, from which a likelihood is hard to "
+            "learn. Where data points are independent, put them into a plate."
+        )
+
+
+def _factors(model: Model) -> Iterator[Finding]:
+    """Whether q can be had: continuous latents that have an unconstrained form, where the log prior has a gradient."""
+    try:
+        task = model.problem(model.resolve(model.example))
+        structure = layout(task)
+    except InferenceError as error:
+        yield problem(f"Variational factors: {error}.")
+        return
+    finite = _log_prior_is_smooth(model, structure)
+    if not finite:
+        yield problem(
+            "Variational factors: the log prior, or its gradient, is not finite at draws of the prior itself; look for "
+            "scales that can be 0, and for supports that depend on other variables."
+        )
+        return
+    sizes = f"{structure.global_dim} numbers for all data"
+    if structure.local_dim:
+        sizes += f" and {structure.local_dim} for each of {structure.num_points} data points"
+    yield good(f"Variational factors: reparameterizable, {sizes} at the example; the log prior has a gradient.")
+
+
+def _log_prior_is_smooth(model: Model, structure: Layout) -> bool:
+    """At most draws of the prior: single ones may lie where numbers overflow."""
+    data = arrays(model.problem(model.resolve(model.example)), structure)
+
+    def once(key: jax.Array) -> jax.Array:
+        draw_key, run_key = jax.random.split(key)
+        global_latents, local_latents, _ = prior_draw(draw_key, model.program, structure, data.inputs)
+
+        def log_prior(latents: tuple[jax.Array, jax.Array]) -> jax.Array:
+            found = run_points(run_key, model.program, structure, data.inputs, *latents)
+            return found.log_prior_global + found.log_prior_local
+
+        value, gradient = jax.value_and_grad(log_prior)((global_latents, local_latents))
+        parts = [jnp.isfinite(value), *(jnp.isfinite(part).all() for part in gradient)]
+        return jnp.stack(parts).all()
+
+    finite = jax.jit(jax.vmap(once))(jax.random.split(jax.random.key(0), _TRIED))
+    return bool(finite.mean() > 0.5)
