@@ -135,8 +135,13 @@ def _import(path: Path, source: str) -> ModuleType:
 
 
 def with_line(detail: str, error: BaseException, path: Path) -> str:
-    """`detail`, after the line of the file where it went wrong, if it did there."""
+    """`detail`, after the line of the file where it (or what caused it) went wrong, if it did there."""
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {detail}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f"line {lines[-1]}: {detail}" if lines else detail
+    cause: BaseException | None = error
+    while cause is not None:
+        lines = [frame.lineno for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == str(path)]
+        if lines:
+            return f"line {lines[-1]}: {detail}"
+        cause = cause.__cause__
+    return detail

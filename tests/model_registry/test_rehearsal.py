@@ -79,7 +79,7 @@ def test_all_that_is_broken_is_said_at_once(tmp_path: Path) -> None:
     first, second, third, last = _problems(_rehearsed(tmp_path, name="Tried Out", parameters="n", example="[]"))
     assert first.startswith("The name 'Tried Out' is not lower-case")
     assert second.startswith("The program's parameter 'n' is neither a field")
-    assert third.startswith("The program does not run"), "once, though several rules ask for its variables"
+    assert "he program does not run with N = 101" in third, "once, though several rules ask for its variables"
     assert last.startswith("The example does not fit the model: /example/y: y is empty")
 
 
@@ -91,7 +91,7 @@ def test_all_that_is_broken_is_said_at_once(tmp_path: Path) -> None:
         ({"observed": 'Normal(mu, 1.0, name="y")'}, "nothing observed depends on tau"),
         (
             {"observed": 'Implicit(lambda key, mu: mu[3], mu, name="y")'},
-            "Line 15: the program does not run with N = 101",
+            "Line 14: the program does not run with N = 101",
         ),
         ({"observed": 'Implicit(lambda key, mu, tau: jnp.float32(2), mu, tau, name="y")'}, "y is the same in every"),
         ({"observed": 'Normal(jnp.exp(1000 + mu + tau), 1.0, name="y")'}, "y is never finite"),
