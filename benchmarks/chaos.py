@@ -174,8 +174,7 @@ class Killer:
     def _kill(self, part: str) -> bool:
         running = children(self._service.process.pid)
         if part == "computing process":
-            running = children(running["worker"]) if "worker" in running else {}
-            pid = next(iter(running.values()), None)
+            pid = children(running["worker"]).get("worker.child") if "worker" in running else None
         else:
             pid = running.get(part.lower())
         if pid is None or pid in self._killed or not alive(pid):
@@ -279,7 +278,9 @@ def verdicts(service: Up, store: FitStore, asked: list[Asked], peaceful: list[by
         if again.json().get("id") != each.fit_id:
             wrong.append(f"{name}: its key now stands for {again.text}")
     known = {each.fit_id for each in asked}
-    wrong += [f"{fit_id}: nobody was told of this fit" for fit_id in store.fit_ids() if fit_id not in known]
+    # What a killed API had begun to store and never accepted is no fit; `tacit gc` removes it.
+    strangers = [fit_id for fit_id in store.fit_ids() if fit_id not in known and store.exists(fit_id)]
+    wrong += [f"{fit_id}: nobody was told of this fit" for fit_id in strangers]
     wrong += [f"{fit_id}: marked as unfinished" for fit_id in store.open_fits()]
     if len(known) != len(asked):
         wrong.append(f"{len(asked)} requests stand for {len(known)} fits")

@@ -39,11 +39,11 @@ def alive(pid: int) -> bool:
 
 
 def children(pid: int) -> dict[str, int]:
-    """Process ids of the children of a process, by a word of their command line: server, api, worker."""
+    """Process ids of the children of a process, by a word of their command line: server, api, worker, worker.child."""
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         command = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-        name = next((word for word in ("api", "worker") if word in command), "server")
+        name = next((word for word in ("api", "worker", "worker.child") if word in command), "server")
         found[name] = int(child)
     return found
 

@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import redis
@@ -18,6 +20,14 @@ SHORT = {**POISSON, "inference": {"steps": 200}}
 # Long enough to be caught in the act, short enough to be run twice.
 MIDDLE = {**POISSON, "inference": {"steps": 2500}}
 
+
+class Surviving(NamedTuple):
+    """A service, and the settings it runs on."""
+
+    service: Up
+    settings: Settings
+
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
 
@@ -26,8 +36,17 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def _server(settings: Settings) -> redis.Redis:
-    return connections.quick(f"unix://{socket_path(settings.data_dir)}")
+@pytest.fixture(scope="module")
+def surviving(tmp_path_factory: pytest.TempPathFactory, jax_cache: Path) -> Iterator[Surviving]:
+    """A service whose parts are killed one after the other."""
+    folder = tmp_path_factory.mktemp("surviving")
+    settings = Settings(data_dir=folder / "data", jax_cache_dir=jax_cache, redis_url=None, model_path=(), port=0)
+    with up(settings, log=folder / "log", reconcile_s=0.5) as service:
+        yield Surviving(service, settings)
+
+
+def _server(surviving: Surviving) -> redis.Redis:
+    return connections.quick(f"unix://{socket_path(surviving.settings.data_dir)}")
 
 
 def _processes(service: Up) -> list[int]:
@@ -103,55 +122,55 @@ def test_what_a_killed_up_accepted_the_next_one_does(settings: Settings, log: Pa
         assert service.wait_ended(waiting)["status"] == "succeeded"
 
 
-def test_a_killed_worker_is_replaced_and_its_fit_done(settings: Settings, log: Path) -> None:
-    with up(settings, log=log) as service:
-        fit_id = service.post(MIDDLE)["id"]
-        service.wait_running(fit_id)
-        worker = service.child("worker")
-        (computing,) = children(worker).values()
-        kill(worker)
-        wait_for(lambda: not alive(computing), what="the computing process to die with its worker")
-        fit = service.wait_ended(fit_id)
-        assert (fit["status"], fit["attempt"]) == ("succeeded", 2)
+def test_a_killed_worker_is_replaced_and_its_fit_done(surviving: Surviving) -> None:
+    service = surviving.service
+    fit_id = service.post(MIDDLE)["id"]
+    service.wait_running(fit_id)
+    worker = service.child("worker")
+    computing = children(worker)["worker.child"]
+    kill(worker)
+    wait_for(lambda: not alive(computing), what="the computing process to die with its worker")
+    fit = service.wait_ended(fit_id)
+    assert (fit["status"], fit["attempt"]) == ("succeeded", 2)
 
 
-def test_a_killed_api_is_replaced_while_clients_wait(settings: Settings, log: Path) -> None:
-    with up(settings, log=log) as service:
-        fit_id = service.post(MIDDLE)["id"]
-        service.wait_running(fit_id)
-        before = service.child("api")
-        kill(before)
-        wait_for(lambda: not alive(before), what="the API to die")
-        # The listening socket lives on: this request waits for the next API instead of being refused.
-        with service.new_client() as client:
-            assert client.get(f"/v1/fits/{fit_id}").status_code == 200
-        assert service.child("api") != before
+def test_a_killed_api_is_replaced_while_clients_wait(surviving: Surviving) -> None:
+    service = surviving.service
+    fit_id = service.post(MIDDLE)["id"]
+    service.wait_running(fit_id)
+    before = service.child("api")
+    kill(before)
+    wait_for(lambda: not alive(before), what="the API to die")
+    # The listening socket lives on: this request waits for the next API instead of being refused.
+    with service.new_client() as client:
+        assert client.get(f"/v1/fits/{fit_id}").status_code == 200
+    assert service.child("api") != before
+    fit = service.wait_ended(fit_id)
+    assert (fit["status"], fit["attempt"]) == ("succeeded", 1)
+
+
+def test_a_killed_server_is_replaced_and_nothing_is_lost(surviving: Surviving) -> None:
+    service = surviving.service
+    running, waiting = (service.post(body)["id"] for body in (MIDDLE, SHORT))
+    service.wait_running(running)
+    before = service.child("server")
+    kill(before)
+    wait_for(lambda: children(service.process.pid).get("server", before) != before, what="another server")
+    for fit_id in (running, waiting):
         fit = service.wait_ended(fit_id)
         assert (fit["status"], fit["attempt"]) == ("succeeded", 1)
 
 
-def test_a_killed_server_is_replaced_and_nothing_is_lost(settings: Settings, log: Path) -> None:
-    with up(settings, log=log) as service:
-        running, waiting = (service.post(body)["id"] for body in (MIDDLE, SHORT))
-        service.wait_running(running)
-        before = service.child("server")
-        kill(before)
-        wait_for(lambda: children(service.process.pid).get("server", before) != before, what="another server")
-        for fit_id in (running, waiting):
-            fit = service.wait_ended(fit_id)
-            assert (fit["status"], fit["attempt"]) == ("succeeded", 1)
-
-
-def test_wiping_redis_loses_no_accepted_fit(settings: Settings, log: Path) -> None:
-    with up(settings, log=log, reconcile_s=0.5) as service:
-        fits = [service.post(body)["id"] for body in (MIDDLE, SHORT, SHORT)]
-        service.wait_running(fits[0])
-        with _server(settings) as connection:
-            connection.flushdb()
-        for fit_id in fits:
-            assert service.wait_ended(fit_id)["status"] == "succeeded"
-        with _server(settings) as connection:
-            wait_for(lambda: not connection.exists(keys.queue_list("cpu")), what="the queue to be empty")
+def test_wiping_redis_loses_no_accepted_fit(surviving: Surviving) -> None:
+    service = surviving.service
+    fits = [service.post(body)["id"] for body in (MIDDLE, SHORT, SHORT)]
+    service.wait_running(fits[0])
+    with _server(surviving) as connection:
+        connection.flushdb()
+    for fit_id in fits:
+        assert service.wait_ended(fit_id)["status"] == "succeeded"
+    with _server(surviving) as connection:
+        wait_for(lambda: not connection.exists(keys.queue_list("cpu")), what="the queue to be empty")
 
 
 def test_a_part_that_cannot_start_ends_the_whole(settings: Settings) -> None:

@@ -14,12 +14,13 @@ from rq.command import send_stop_job_command
 from rq.version import VERSION
 
 from app.draws import POSTERIOR
-from tacit.fits import Fit, FitStore, Status, keys, new_fit_id, records, workers
+from tacit.embedded_redis import EmbeddedRedis
+from tacit.fits import Fit, FitStore, LocalBlobs, Status, connections, keys, new_fit_id, records, workers
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
 from tests.running import alive, children, environment, kill, started, wait_for
 from tests.worker.requests import submit_example
-from worker.transport import requeue, waiting
+from worker.transport import open_queue, requeue, waiting
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
@@ -34,11 +35,18 @@ class Running:
         self.settings = settings
         self.store = store
         self.queue = queue
+        self.connection: redis.Redis = queue.connection
         self._log = log
 
     @property
     def info(self) -> WorkerInfo:
         return wait_for(lambda: (workers.live(self.queue.connection) or [None])[0], what=f"a worker, see {self._log}")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all fits have ended and the child waits for the next."""
+        info = self.info
+        return not self.store.open_fits() and info.fit is None and alive(info.child_pid)
 
     def submit(self, *, steps: int, timeout_s: int = 600, model: str = "poisson-rate", code_hash: str = "") -> str:
         """Accept and queue a fit of the example data of a model."""
@@ -60,7 +68,7 @@ class Running:
             fit = self.store.fit(fit_id)
             return fit if fit.outcome else None
 
-        return wait_for(look, what=f"fit {fit_id} to end", timeout_s=90)
+        return wait_for(look, what=f"fit {fit_id} to end")
 
     def kill_child(self, number: signal.Signals = signal.SIGKILL) -> int:
         pid = self.info.child_pid
@@ -73,22 +81,37 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-@pytest.fixture
-def running(settings: Settings, store: FitStore, queue: Queue, log: Path) -> Iterator[Running]:
-    """A worker that is ready."""
+@pytest.fixture(scope="module")
+def one_worker(
+    tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis, _databases: Iterator[int], jax_cache: Path
+) -> Iterator[Running]:
+    """A worker for all tests that leave it alive."""
+    folder = tmp_path_factory.mktemp("running")
+    url = f"{redis_server.url}?db={next(_databases)}"
+    settings = Settings(data_dir=folder / "data", redis_url=url, jax_cache_dir=jax_cache, model_path=(), port=0)
     env = environment(settings, kill_grace_s=KILL_GRACE_S, max_attempts=2, reconcile_s=0.5, checkpoint_s=0)
-    with started("worker", env=env, log=log) as process:
-        running = Running(settings, store, queue, log)
+    store = FitStore(LocalBlobs(settings.data_dir / "store"))
+    with connections.quick(url) as connection, started("worker", env=env, log=folder / "log") as process:
+        running = Running(settings, store, open_queue(connection, "cpu"), folder / "log")
         assert running.info.pid == process.pid
         yield running
+        wait_for(lambda: running.is_idle, what="the last fits to end")
+        assert process.poll() is None
 
 
-def test_fits_are_done_by_one_warm_child(running: Running, store: FitStore, connection: redis.Redis) -> None:
+@pytest.fixture
+def running(one_worker: Running) -> Running:
+    """That worker, ready for the next fit."""
+    wait_for(lambda: one_worker.is_idle, what="a worker that has nothing to do")
+    return one_worker
+
+
+def test_fits_are_done_by_one_warm_child(running: Running) -> None:
     child = running.info.child_pid
     for model in ("poisson-rate", "eight-schools", "poisson-rate"):
         fit = running.wait_ended(running.submit(steps=200, model=model))
         assert fit.status is Status.SUCCEEDED, fit
-        assert store.arrays(fit, POSTERIOR)
+        assert running.store.arrays(fit, POSTERIOR)
         assert fit.outcome is not None
         assert set(fit.outcome.artefacts) == {
             "posterior.safetensors",
@@ -99,7 +122,7 @@ def test_fits_are_done_by_one_warm_child(running: Running, store: FitStore, conn
         }
     assert running.info.child_pid == child
     # RQ forgets what is done.
-    wait_for(lambda: not connection.keys("rq:job:*"), what="the jobs to be gone")
+    wait_for(lambda: not running.connection.keys("rq:job:*"), what="the jobs to be gone")
 
 
 def test_a_crash_of_the_child_costs_an_attempt(running: Running) -> None:
@@ -112,9 +135,9 @@ def test_a_crash_of_the_child_costs_an_attempt(running: Running) -> None:
     assert "signal 11 (SIGSEGV)" in fit.ends[0].message
 
 
-def test_a_fit_outlives_its_child_and_nothing_shows_in_its_draws(running: Running, store: FitStore) -> None:
+def test_a_fit_outlives_its_child_and_nothing_shows_in_its_draws(running: Running) -> None:
     fit_id = running.submit(steps=2500)
-    wait_for(lambda: store.checkpoint(fit_id), what="a checkpoint")
+    wait_for(lambda: running.store.checkpoint(fit_id), what="a checkpoint")
     running.kill_child()
     fit = running.wait_ended(fit_id)
     assert (fit.status, len(fit.attempts)) == (Status.SUCCEEDED, 2)
@@ -122,7 +145,7 @@ def test_a_fit_outlives_its_child_and_nothing_shows_in_its_draws(running: Runnin
     assert fit.outcome.first_step > 0
     undisturbed = running.wait_ended(running.submit(steps=2500))
     assert len(undisturbed.attempts) == 1
-    assert store.artefact(fit, POSTERIOR) == store.artefact(undisturbed, POSTERIOR)
+    assert running.store.artefact(fit, POSTERIOR) == running.store.artefact(undisturbed, POSTERIOR)
 
 
 def test_attempts_that_get_nowhere_are_bounded(settings: Settings, store: FitStore, queue: Queue, log: Path) -> None:
@@ -170,7 +193,7 @@ def test_a_child_that_dies_idle_costs_nothing(running: Running) -> None:
 
 def test_a_child_that_dies_while_it_gets_ready_is_replaced(settings: Settings, queue: Queue, log: Path) -> None:
     with started("worker", env=environment(settings), log=log) as process:
-        first = wait_for(lambda: list(children(process.pid).values()), what="a child")[0]
+        first = wait_for(lambda: children(process.pid).get("worker.child"), what="a child")
         kill(first)
         (info,) = wait_for(lambda: workers.live(queue.connection), what="the worker to be ready")
         assert info.pid == process.pid
@@ -203,7 +226,7 @@ def test_a_hung_child_is_killed_after_its_timeout(running: Running) -> None:
     assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
 
 
-def test_waiting_for_room_does_not_count_against_the_timeout(running: Running, connection: redis.Redis) -> None:
+def test_waiting_for_room_does_not_count_against_the_timeout(running: Running) -> None:
     running.wait_ended(running.submit(steps=200))
     fit_id = running.submit(steps=200, timeout_s=10)
     wait_for(lambda: running.info.fit == fit_id, what="the child to get the fit")
@@ -212,9 +235,8 @@ def test_waiting_for_room_does_not_count_against_the_timeout(running: Running, c
     resource.prlimit(child, resource.RLIMIT_FSIZE, (1, limits[1]))
 
     def told() -> bool:
-        return any(
-            b"wait for room" in b"".join(fields.values()) for _, fields in connection.xrange(keys.events(fit_id))
-        )
+        events = [b"".join(fields.values()) for _, fields in running.connection.xrange(keys.events(fit_id))]
+        return any(b"wait for room" in event for event in events)
 
     wait_for(told, what="the results to wait for room")
     (attempt,) = running.store.fit(fit_id).attempts
@@ -227,14 +249,14 @@ def test_waiting_for_room_does_not_count_against_the_timeout(running: Running, c
     assert running.info.child_pid == child
 
 
-def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running, store: FitStore) -> None:
+def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running) -> None:
     child = running.info.child_pid
     # Compiled first: between two chunks the child can stop by itself.
     running.wait_ended(running.submit(steps=200))
     fit_id = running.submit(steps=ENDLESS)
     running.wait_running(fit_id)
-    store.request_cancel(fit_id)
-    assert store.fit(fit_id).status is Status.CANCELLING
+    running.store.request_cancel(fit_id)
+    assert running.store.fit(fit_id).status is Status.CANCELLING
     fit = running.wait_ended(fit_id)
     assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
     assert fit.outcome is not None
@@ -243,42 +265,42 @@ def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running, s
     assert running.info.child_pid == child
 
 
-def test_a_child_that_does_not_stop_by_itself_is_killed(running: Running, store: FitStore) -> None:
+def test_a_child_that_does_not_stop_by_itself_is_killed(running: Running) -> None:
     fit_id = running.submit(steps=ENDLESS)
     wait_for(lambda: running.info.fit == fit_id, what="the child to get the fit")
     # Like a compilation, this cannot be interrupted from within.
     pid = running.kill_child(signal.SIGSTOP)
-    store.request_cancel(fit_id)
+    running.store.request_cancel(fit_id)
     fit = running.wait_ended(fit_id)
     assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
     assert not alive(pid)
     assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
 
 
-def test_a_cancelled_fit_that_still_waits_is_not_begun(running: Running, store: FitStore) -> None:
+def test_a_cancelled_fit_that_still_waits_is_not_begun(running: Running) -> None:
     first = running.submit(steps=ENDLESS)
     running.wait_running(first)
     second = running.submit(steps=200)
-    store.request_cancel(second)
-    store.request_cancel(first)
+    running.store.request_cancel(second)
+    running.store.request_cancel(first)
     fit = running.wait_ended(second)
     assert (fit.status, fit.attempts) == (Status.CANCELLED, ())
 
 
-def test_a_child_that_dies_under_a_cancelled_fit_leaves_it_cancelled(running: Running, store: FitStore) -> None:
+def test_a_child_that_dies_under_a_cancelled_fit_leaves_it_cancelled(running: Running) -> None:
     fit_id = running.submit(steps=ENDLESS)
     wait_for(lambda: running.info.fit == fit_id, what="the child to get the fit")
     running.kill_child(signal.SIGSTOP)
-    store.request_cancel(fit_id)
+    running.store.request_cancel(fit_id)
     running.kill_child()
     fit = running.wait_ended(fit_id)
     assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
 
 
-def test_an_operator_can_stop_a_job(running: Running, queue: Queue) -> None:
+def test_an_operator_can_stop_a_job(running: Running) -> None:
     fit_id = running.submit(steps=ENDLESS)
     running.wait_running(fit_id)
-    send_stop_job_command(queue.connection, fit_id, serializer=queue.serializer)
+    send_stop_job_command(running.queue.connection, fit_id, serializer=running.queue.serializer)
     assert running.wait_ended(fit_id).status is Status.CANCELLED
     assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
 
@@ -290,11 +312,11 @@ def test_a_changed_model_is_not_fitted(running: Running) -> None:
     assert fit.outcome.error.code == "model_changed"
 
 
-def test_damaged_data_fail_the_fit_and_are_named(running: Running, settings: Settings) -> None:
+def test_damaged_data_fail_the_fit_and_are_named(running: Running) -> None:
     first = running.submit(steps=2500)
     running.wait_running(first)
     second = running.submit(steps=200)
-    path = settings.data_dir / "store" / "fits" / second / "data.safetensors"
+    path = running.settings.data_dir / "store" / "fits" / second / "data.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     fit = running.wait_ended(second)
     assert fit.outcome is not None
@@ -303,19 +325,19 @@ def test_damaged_data_fail_the_fit_and_are_named(running: Running, settings: Set
     assert "data.safetensors is damaged" in fit.outcome.error.message
 
 
-def test_jobs_that_are_no_fits_do_no_harm(running: Running, queue: Queue, connection: redis.Redis) -> None:
-    queue.enqueue_call("os.getpid", job_id="nonsense", timeout=5)
-    queue.enqueue_call("os.abort", job_id=new_fit_id(), timeout=5)
+def test_jobs_that_are_no_fits_do_no_harm(running: Running) -> None:
+    running.queue.enqueue_call("os.getpid", job_id="nonsense", timeout=5)
+    running.queue.enqueue_call("os.abort", job_id=new_fit_id(), timeout=5)
     fit = running.wait_ended(running.submit(steps=200))
     assert fit.status is Status.SUCCEEDED
-    wait_for(lambda: not connection.keys("rq:job:*"), what="the jobs to be gone")
+    wait_for(lambda: not running.connection.keys("rq:job:*"), what="the jobs to be gone")
 
 
-def test_a_decided_fit_is_not_run_again(running: Running, queue: Queue) -> None:
+def test_a_decided_fit_is_not_run_again(running: Running) -> None:
     fit_id = running.submit(steps=200)
     before = running.wait_ended(fit_id)
-    requeue(queue, before.request)
-    wait_for(lambda: not waiting(queue), what="the queue to be empty")
+    requeue(running.queue, before.request)
+    wait_for(lambda: not waiting(running.queue), what="the queue to be empty")
     running.wait_ended(running.submit(steps=200))
     assert running.store.fit(fit_id) == before
 
