@@ -19,7 +19,7 @@ from app.middleware import RequestMiddleware
 from app.routes import events as event_routes
 from app.routes import fits, models, results, system
 from app.service import Service, close_service, open_service
-from model_registry import load_registry
+from model_registry import Registry, load_registry
 from tacit import binding, compilation, logs
 from tacit.errors import (
     ForbiddenError,
@@ -39,8 +39,12 @@ _SCHEME = "key"
 _ROUTERS = (models.router, fits.router, event_routes.router, results.router, system.router, system.guarded)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The API on the given settings. Loads the models; JAX runs on the CPU in this process, whatever the worker has.
+def create_app(settings: Settings, *, registry: Registry | None = None) -> FastAPI:
+    """The API on the given settings. JAX runs on the CPU in this process, whatever the worker has.
+
+    Args:
+        settings: The service's settings.
+        registry: The models; those that the settings name are loaded when it is not given.
 
     Raises:
         UnavailableError: The settings name no Redis, or the store cannot be opened.
@@ -55,7 +59,8 @@ def create_app(settings: Settings) -> FastAPI:
     events = EventLog(connections.quick(redis_url, breaker))
     store = open_store(settings, changed=events.changed)
     api_keys = open_keys(settings)
-    registry = load_registry(settings.model_path)
+    if registry is None:
+        registry = load_registry(settings.model_path)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
