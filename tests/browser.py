@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from axe_core_python.selenium import Axe
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -110,7 +110,11 @@ class Browser:
         # What is looked at may be replaced at the same moment.
         passing = [StaleElementReferenceException]
         wait = WebDriverWait(self.driver, _PATIENCE_S, poll_frequency=0.1, ignored_exceptions=passing)
-        return wait.until(look, f"waited in vain for {what}")
+        try:
+            return wait.until(look)
+        except TimeoutException as error:
+            shown = self.driver.find_element(By.TAG_NAME, "body").text
+            raise AssertionError(f"waited in vain for {what}; the page shows:\n{shown[:2000]}") from error
 
 
 @contextmanager

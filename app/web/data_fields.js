@@ -72,6 +72,8 @@ function filePicker(take) {
     h("input", { type: "file", accept: ".csv,.tsv,.txt,.json,text/csv,application/json" }),
     "CSV with names in its first line, or JSON. You can also drop a file anywhere on this form.",
   );
+  // So that the same file, mended, can be chosen again.
+  file.control.addEventListener("click", () => (file.control.value = ""));
   file.control.addEventListener("change", async () => {
     file.clear();
     try {

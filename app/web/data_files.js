@@ -63,15 +63,19 @@ export function csvRows(text) {
   return rows.filter((row) => row.length > 1 || row[0].trim() !== "").map((row) => row.map((cell) => cell.trim()));
 }
 
-/** The columns that a field's name suggests: its own, or for a matrix `x[0], x[1]`, `x_1, x_2`, `x1, x2`, in order. */
+/**
+ * The columns that a field's name suggests: its own, or for a matrix `x.age, x.weight` as the command line has it, or
+ * `x[0], x[1]`, `x_1, x_2`, `x1, x2`.
+ */
 export function suggested(field, names) {
   if (names.includes(field.name)) return [field.name];
   if (field.shape.length !== 2) return names.length === 1 ? names : [];
-  const numbered = names
-    .filter((name) => name.startsWith(field.name))
-    .map((name) => [name, /^[[_. ]?(\d+)\]?$/.exec(name.slice(field.name.length))])
-    .filter(([, match]) => match !== null);
-  return numbered.sort(([, a], [, b]) => a[1] - b[1]).map(([name]) => name);
+  const rests = new Map(
+    names.filter((name) => name.startsWith(field.name)).map((name) => [name, name.slice(field.name.length)]),
+  );
+  const having = (pattern) => [...rests.keys()].filter((name) => pattern.test(rests.get(name)));
+  const dotted = having(/^\./);
+  return dotted.length > 0 ? dotted : having(/^[[_ ]?\d+\]?$/);
 }
 
 /** The array that columns make for a field: a number, a list, or rows. Empty cells at the end are left out. */

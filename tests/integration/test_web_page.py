@@ -95,9 +95,10 @@ def test_what_is_wrong_stands_beside_what_it_is_about(browser: Browser, service:
     browser.enter("steps", "1")
     browser.press("button", "Check")
     browser.find(".field .error", "greater than or equal to 100")
+    assert browser.barriers() == []
 
 
-def test_data_from_a_csv_file(browser: Browser, service: Up, tmp_path: Path) -> None:
+def test_data_from_files(browser: Browser, service: Up, tmp_path: Path) -> None:
     path = tmp_path / "schools.csv"
     path.write_text("school;effect;sigma\n1;28;15\n2;8;10\n3;-3;16\n")
     browser.open(f"{service.address}/#/models/eight-schools")
@@ -108,6 +109,21 @@ def test_data_from_a_csv_file(browser: Browser, service: Up, tmp_path: Path) -> 
     browser.find(".good", "J = 3")
     assert browser.control("y").get_attribute("value") == "28, 8, -3"
     assert browser.control("sigma").get_attribute("value") == "15, 10, 16"
+    path = tmp_path / "claims.csv"
+    path.write_text("x.one,x.age,y\n1,-0.5,0\n1,0.5,3\n")
+    browser.open(f"{service.address}/#/models/poisson-regression")
+    browser.control("Data from a file").send_keys(str(path))
+    browser.until("document.querySelector('.columns')", "the columns")
+    assert browser.control("x").get_attribute("value") == "1, -0.5\n1, 0.5"
+    path = tmp_path / "claims.json"
+    path.write_text('{"y": [1, 2], "z": 1}')
+    browser.control("Data from a file").send_keys(str(path))
+    browser.until("!document.querySelector('.columns')", "the JSON to be read")
+    assert browser.control("y").get_attribute("value") == "1, 2"
+    path = tmp_path / "broken.json"
+    path.write_text('{"y": [1, 2')
+    browser.control("Data from a file").send_keys(str(path))
+    browser.find(".field .error", "not JSON")
 
 
 def test_results_are_saved_and_the_lines_shown_do_the_same(browser: Browser, service: Up) -> None:
@@ -125,6 +141,10 @@ def test_results_are_saved_and_the_lines_shown_do_the_same(browser: Browser, ser
     mean = service.client.get(f"/v1/fits/{fit_id}/summary").json()["vars"]["z"]["mean"]
     for lines in (program, browser.find(".code pre", "import").text):
         assert f"{mean:.4g}" in _output(sys.executable, "-c", lines)
+    browser.press("a", "Fit again with changes")
+    browser.find("h1", "Rate of a Poisson count")
+    assert [browser.control(name).get_attribute("value") for name in ("Seed", "steps")] == ["1", "300"]
+    assert browser.control("x").get_attribute("value") == "6, 3, 1, 8, 7, 0, 6, 4, 7, 5"
     browser.press(".downloads button", "npz")
     saved = browser.downloads / f"{fit_id}-posterior.npz"
     wait_for(saved.exists, what="the file to be saved")
@@ -139,6 +159,7 @@ def _output(*command: str) -> str:
 def test_the_keyboard_is_enough(browser: Browser, service: Up) -> None:
     browser.open(service.address)
     browser.find(".cards")
+    assert browser.barriers() == []
     browser.driver.switch_to.active_element.send_keys("\ue004")  # tab
     skip = browser.driver.switch_to.active_element
     assert skip.text == "Skip to the content"
@@ -179,12 +200,25 @@ def test_logging_in_with_a_key(browser: Browser, closed: tuple[str, str]) -> Non
     browser.find("dialog .error", "not known")
     browser.enter("API key", token)
     browser.press("dialog button", "Log in")
+    browser.enter("Tags", "<img src=x>")
     browser.press("button", "Start the fit")
     browser.until(f"{_HEADING} === 'queued'", "the fit to be queued")
     # The stream of events carries the key as well: the end of the fit comes by it.
     browser.press("button", "Cancel the fit")
     browser.until(f"{_HEADING} === 'cancelled'", "the fit to be cancelled")
     assert token not in browser.driver.current_url
+    cancelled = browser.find("main code", "fit_").text
+    browser.press("button", "Retry")
+    browser.until(f"{_HEADING} === 'queued'", "another fit to be queued")
+    assert browser.find("main code", "fit_").text != cancelled
+    browser.press("nav a", "Fits")
+    rows = [browser.find(f"tbody tr:nth-child({number})").text for number in (1, 2)]
+    # What people write is text, whatever it looks like.
+    assert ["queued" in rows[0], "cancelled" in rows[1], *("<img src=x>" in row for row in rows)] == [True] * 4
+    browser.press("tbody tr:nth-child(2) a")
+    browser.press("button", "Delete")
+    browser.driver.switch_to.alert.accept()
+    browser.until("document.querySelectorAll('tbody tr').length === 1", "the fit to be gone")
     browser.press("#key-button", "Log out")
     browser.find("dialog h2", "Log in")
     assert browser.script("return sessionStorage.length") == 0
