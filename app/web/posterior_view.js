@@ -13,7 +13,8 @@ const DRAWS = 1000;
 /** Variables of more numbers are shown by their intervals alone. */
 const LARGEST_DRAWN = 60;
 const MOST_MARGINALS = 8;
-const MOST_PAIRED = 4;
+/** On a phone four pairs side by side are too narrow. */
+const MOST_PAIRED = matchMedia("(max-width: 40rem)").matches ? 3 : 4;
 const MOST_CHOICES = 40;
 const LONGEST_TABLE = 30;
 const LONGEST_REST = 500;
