@@ -57,6 +57,16 @@ _CHECKS = [
 # Answers are small: a request drawn at random would take gigabytes as readily as bytes.
 LIMITS = {"max_queued_fits": 10**6, "max_wrong_keys_per_minute": 0, "max_result_bytes": 2**20}
 
+# What suits a model is hardly ever drawn at random.
+_SANE: dict[str, Any] = {
+    "POST /v1/fits": {**EIGHT_SCHOOLS, "seed": 1},
+    "POST /v1/models/{reference}/validate": {"data": EIGHT_SCHOOLS["data"]},
+    "POST /v1/models/{reference}/prior-predictive": {
+        "inputs": {"sigma": EIGHT_SCHOOLS["data"]["sigma"]},
+        "draws": 3,
+    },
+}
+
 _SURPLUS = 1.2
 
 # Predictions are compiled first; on a busy machine that takes its time, and says nothing about the answer.
@@ -168,8 +178,8 @@ def _fuzz_operation(service: Service, operation: Any, *, cases: int, number: int
             _introduce(case)
         if fit_id is not None and "fit_id" in (case.path_parameters or {}):
             case.path_parameters["fit_id"] = fit_id
-        if sane and operation.label == "POST /v1/fits":
-            case.body = {**EIGHT_SCHOOLS, "seed": 1}
+        if sane and operation.label in _SANE:
+            case.body = _SANE[operation.label]
         if sane and "reference" in (case.path_parameters or {}):
             case.path_parameters["reference"] = EIGHT_SCHOOLS["model"]
         _shorten(case)
