@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from app.errors import EncodingError, MediaTypeError, NotJsonError, TooLargeError
 from app.inflating import ENCODINGS, inflated
+from app.revalidation import revalidated
 from tacit import logs
 from tacit.fits import Scope
 
@@ -76,7 +77,7 @@ class JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route that asks who calls before it reads anything, and then reads bodies by `JsonRequest`.
+    """A route that asks who calls before it reads anything, and then reads bodies by `JsonRequest`. JSON has an ETag.
 
     A method that changes nothing needs the scope `read`, every other `submit`; a POST that changes nothing says so by
     `openapi_extra=READS`.
@@ -95,7 +96,7 @@ class JsonRoute(APIRoute):
             logs.fit_id.set(request.path_params.get("fit_id"))
             request.state.caller = await request.app.state.gate.admit(request, self.needs)
             if self.body_field is None:
-                return await handler(request)
+                return revalidated(request, await handler(request))
             return await handler(JsonRequest(request.scope, request.receive))
 
         return guarded

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app import documentation, errors, page
+from app import documentation, errors, page, revalidation
 from app.bodies import JsonRoute
 from app.gate import Gate
 from app.metrics import HttpMetrics
@@ -152,7 +152,7 @@ def _describe(app: FastAPI) -> None:
 
 
 def _describe_access(document: dict[str, Any]) -> None:
-    """Say which scope each operation needs, and how it answers those who may not."""
+    """Say which scope each operation needs, how it answers those who may not, and those who have the answer."""
     scheme = {"type": "http", "scheme": "bearer", "description": "An API key, made by `tacit keys create`."}
     document["components"]["securitySchemes"] = {_SCHEME: scheme}
     refusals = errors.problems(UnauthorizedError, ForbiddenError, RateError, UnavailableError)
@@ -162,5 +162,7 @@ def _describe_access(document: dict[str, Any]) -> None:
             for method in route.methods or ():
                 operation = document["paths"][route.path_format][method.lower()]
                 operation["security"] = [{_SCHEME: [route.needs.value]}]
+                if method == "GET" and route.response_model is not None:
+                    operation["responses"]["304"] = revalidation.UNCHANGED
                 for status, response in {**refusals, **about_fit}.items():
                     operation["responses"].setdefault(str(status), response)
