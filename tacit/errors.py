@@ -34,6 +34,7 @@
             |- RateError           too many requests
             `- QuotaError          too many fits that wait
 
+What the client raises is in `tacit.client.errors`.
 The core knows no HTTP: `app.errors` maps these to status codes.
 """
 

@@ -25,6 +25,7 @@ _INTERVALS = f"{100 * _WITHIN:.0f} % intervals"
 # How unlikely a count must be, if the posteriors were right, to be mentioned; over all numbers that are looked at.
 _RARE = 0.01
 _MOST_NUMBERS = 24
+_FEW = 5  # fits
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +85,9 @@ def look(found: Calibration) -> Iterator[Finding]:
     """What the ranks say, in words."""
     if found.failed:
         yield note(f"Simulation-based check: {found.failed} made-up data sets could not be fitted; narrow the priors.")
-    if found.fits < 5:
-        yield problem("Simulation-based check: too few fits came to an end to say anything.")
+    if found.fits < _FEW:
+        tell = problem if found.failed else note
+        yield tell(f"Simulation-based check: {found.fits} fits came to an end, which is too few to say anything.")
         return
     doubts = [words for name, ranks in found.ranks.items() if (words := _doubt(name, ranks, len(found.ranks)))]
     about = f"{found.fits} made-up data sets, fits of {found.steps} steps"

@@ -20,7 +20,8 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
 
     assert rehearsal.draws is not None
     assert rehearsal.model is not None
-    data, ranks = rehearsal.draws.simulated, rehearsal.ranks.ranks if rehearsal.ranks is not None else {}
+    data = rehearsal.draws.simulated
+    ranks = rehearsal.ranks.ranks if rehearsal.ranks is not None and rehearsal.ranks.fits else {}
     count = len(data) + len(ranks)
     columns = min(_COLUMNS, count)
     rows = -(-count // columns)
@@ -38,14 +39,18 @@ def draw(rehearsal: Rehearsal, path: Path) -> None:
 
 def _data_panel(axes: Any, name: str, draws: PriorDraws) -> None:
     """How often values come, in draws of the prior and in the example."""
-    simulated, example = draws.simulated[name].ravel(), draws.example[name].ravel()
+    # In float32, a range of numbers that nearly overflow would.
+    simulated, example = (each[name].ravel().astype(np.float64) for each in (draws.simulated, draws.example))
     simulated = simulated[np.isfinite(simulated)]
+    axes.set_title(f"{name}: prior predictive", fontsize=9)
+    axes.set_yticks([])
+    if not simulated.size:
+        axes.text(0.5, 0.5, "no finite draws", ha="center", transform=axes.transAxes)
+        return
     low, high = np.quantile(simulated, [0.005, 0.995])
     bins = np.linspace(min(low, example.min()), max(high, example.max()), _BINS + 1)
     axes.hist(simulated, bins, density=True, color=_MODEL, alpha=0.5, label="draws of the prior")
     axes.hist(example, bins, density=True, histtype="step", color=_DATA, linewidth=1.5, label="example")
-    axes.set_title(f"{name}: prior predictive", fontsize=9)
-    axes.set_yticks([])
     axes.legend(fontsize=7)
 
 

@@ -13,6 +13,8 @@ from tacit.predictive import predict
 
 _DRAWS = 400
 _TRIED = 32
+# Of fewer finite draws nothing more is said.
+_FEW = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +52,10 @@ def _simulated(name: str, values: np.ndarray, draws: PriorDraws) -> Iterator[Fin
         yield problem(f"Simulation: {name} is never finite; look for overflow, as of exp, and for division by 0.")
         return
     if not finite.all():
-        share = 100 * (1 - finite.mean())
-        yield note(f"Simulation: {name} is not finite in {share:.0f} % of the draws from the prior; narrow the priors.")
+        share = f"{finite.sum()} of {len(values)} draws from the prior"
+        yield note(f"Simulation: {name} is finite in only {share}; narrow the priors.")
+    if finite.sum() < _FEW:
+        return
     if (values[finite] == values[finite][0]).all():
         yield problem(f"Simulation: {name} is the same in every draw; its variable has to depend on the PRNG key.")
         return

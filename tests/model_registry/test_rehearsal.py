@@ -142,7 +142,7 @@ def test_the_file_that_a_model_begins_with_passes(tmp_path: Path) -> None:
         (np.r_[np.zeros(20), np.ones(20)], "note", "posteriors of w are too narrow, 0 of 40"),
         (np.linspace(0.15, 0.45, 40), "note", "posteriors of w lie too high, 40 of 40 truths are below"),
         (np.linspace(0.55, 0.85, 40), "note", "posteriors of w lie too low, 40 of 40 truths are above"),
-        (np.array([0.5, 0.6]), "problem", "too few fits"),
+        (np.array([0.5, 0.6]), "note", "2 fits came to an end, which is too few"),
     ],
 )
 def test_what_ranks_say(ranks: np.ndarray, mark: str, says: str) -> None:
@@ -164,10 +164,18 @@ def test_right_posteriors_are_seldom_doubted() -> None:
 def test_failed_fits_are_counted() -> None:
     first, _ = calibration.look(Calibration({"w": np.linspace(0, 1, 9)}, steps=100, failed=3))
     assert first.text.startswith("Simulation-based check: 3 made-up data sets could not be fitted")
+    _, second = calibration.look(Calibration({"w": np.array([])}, steps=100, failed=5))
+    assert second.mark == "problem"
 
 
-def test_partly_infinite_draws_are_noted() -> None:
-    values = np.random.default_rng(0).normal(size=(100, 4))
-    values[:10] = np.inf
-    found = list(prior._simulated("y", values, PriorDraws({"y": values}, {"y": np.zeros(4)})))
-    assert "not finite in 10 %" in found[0].text
+@pytest.mark.parametrize(("finite", "said"), [(90, ["note", "good"]), (3, ["note"]), (0, ["problem"])])
+def test_infinite_draws_are_told_and_drawn(tmp_path: Path, finite: int, said: list[str]) -> None:
+    values = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+    values[finite:] = np.inf
+    draws = PriorDraws({"y": values}, {"y": np.zeros(4, np.float32)})
+    found = list(prior._simulated("y", values, draws))
+    assert [finding.mark for finding in found] == said
+    assert (f"finite in only {finite} of 100" in found[0].text) == bool(finite)
+    model = _rehearsed(tmp_path, title="").model
+    pictures.draw(Rehearsal(tuple(found), model, draws), tmp_path / "picture.svg")
+    assert (tmp_path / "picture.svg").exists()
