@@ -23,6 +23,7 @@ def test_public_names():
         "Registry",
         "Variable",
         "load_registry",
+        "unsuitable",
     ]
     assert all(hasattr(model_registry, name) for name in model_registry.__all__)
 
