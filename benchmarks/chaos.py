@@ -24,6 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from tacit.embedded_redis import socket_path
 from tacit.fits import FitStore, Status, connections, keys, open_store, workers
 from tacit.settings import Settings
 from tests.running import Up, alive, children, up
+from worker.transport import open_queue, requeue
 
 DATA = {"x": [8, 3, 5, 4, 6, 7, 3, 5, 4, 6]}
 PARTS = ("computing process", "worker", "API", "server")
@@ -46,6 +48,8 @@ POLL_S = 0.3
 # How fast the wait for the next disturbance passes while nothing is computed.
 SLOWLY = 0.1
 LOOK_S = 0.05
+# A part that cannot be killed for so long does not start by itself.
+IDLE_S = 30.0
 
 
 def bodies(count: int, steps: int) -> list[dict[str, Any]]:
@@ -138,7 +142,7 @@ class Killer:
     """Kills parts of a running service, and wipes its Redis."""
 
     def __init__(self, service: Up, settings: Settings, chance: random.Random) -> None:
-        self._service = service
+        self._service, self._settings = service, settings
         self._server = connections.quick(f"unix://{socket_path(settings.data_dir)}")
         self._chance = chance
         self._killed: set[int] = set()
@@ -151,9 +155,23 @@ class Killer:
             while left > 0:
                 time.sleep(LOOK_S)
                 left -= LOOK_S * (1 if self._is_at_work() else SLOWLY)
+            since = time.monotonic()
             while not self._does(what):  # it is down just now
                 time.sleep(self._chance.uniform(0.05, 0.5))
+                if time.monotonic() - since > IDLE_S:
+                    self._wake()
+                    since = time.monotonic()
             self.done[what] += 1
+
+    def _wake(self) -> None:
+        """An idle worker whose computing process was killed starts another with its next job: one for a fit that has
+        ended, which it drops."""
+        store = open_store(self._settings)
+        fits = map(store.fit, filter(store.exists, store.fit_ids()))
+        fit = next((fit for fit in fits if fit.status is Status.SUCCEEDED), None)
+        if fit is not None:
+            with suppress(redis.RedisError):
+                requeue(open_queue(self._server, "cpu"), fit.request)
 
     def _is_at_work(self) -> bool:
         """Whether a computing process lives that is between two fits, or gets on with one."""
