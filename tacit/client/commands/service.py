@@ -3,6 +3,7 @@
 import functools
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,7 +59,7 @@ def waiting_for(fit: Fit) -> Iterator[None]:
         sys.exit(Exit.INTERRUPTED)
 
 
-class _Completed(click.ParamType[str]):
+class _Completed(click.ParamType[str], ABC):
     """A text that the shell completes by asking the service, if that answers at once."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -68,8 +69,9 @@ class _Completed(click.ParamType[str]):
         except ClientError:
             return []  # there is nobody to tell: the shell shows no errors
 
+    @abstractmethod
     def items(self, client: Client) -> list[CompletionItem]:
-        raise NotImplementedError
+        """All that there is to choose from."""
 
 
 class ModelName(_Completed):
