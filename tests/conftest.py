@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,16 @@ MODELS = Path(__file__).parents[1] / "model_registry" / "models"
 
 # Tests compile much and compute little: programs optimised less compile in half the time. Processes that tests start
 # inherit this, and it must stand here before JAX makes its backend.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_compiled_programs() -> Iterator[None]:
+    """Every compiled program holds memory maps, of which the kernel allows a process 65,530: without this the suite
+    would end in a segmentation fault of the compiler."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(scope="session")

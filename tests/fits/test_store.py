@@ -33,7 +33,7 @@ def test_what_was_accepted_is_read_back(store: FitStore) -> None:
         np.testing.assert_array_equal(data[name], array)
 
 
-@pytest.mark.parametrize("fit_id", [new_fit_id(), "fit_x", "../../etc/passwd", ""])
+@pytest.mark.parametrize("fit_id", [pytest.param(new_fit_id(), id="well-formed"), "fit_x", "../../etc/passwd", ""])
 def test_unknown_fits_are_not_found(store: FitStore, fit_id: str) -> None:
     with pytest.raises(NotFoundError, match="There is no fit"):
         store.fit(fit_id)
