@@ -19,6 +19,7 @@ from benchmarks.empirical import empirical
 from benchmarks.network import network
 from benchmarks.posteriordb import posteriordb
 from benchmarks.ratio_gap import ratio_gap
+from benchmarks.sbibm import sbibm
 from benchmarks.simulators import simulators
 from model_registry import Model, load_registry
 from tacit.inference import Fit, InferenceOptions, Problem, fit
@@ -168,6 +169,7 @@ BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "empirical": empirical,
     "calibration": calibration,
     "network": network,
+    "sbibm": sbibm,
     "simulators": simulators,
 }
 

@@ -3,19 +3,19 @@
 import functools
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import finish, implicit_klqp, laws, restarts, stopping, variational
+from tacit.inference import finish, forward, implicit_klqp, laws, restarts, stopping, variational
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.finish import Ended, Fit
 from tacit.inference.options import InferenceOptions
 from tacit.inference.parts import Parts
-from tacit.inference.problem import Problem, arrays, layout
+from tacit.inference.problem import Layout, Problem, arrays, layout
 from tacit.inference.state import Data, Rates, Setup, State
 from tacit.inference.stopping import Watch
 
@@ -159,6 +159,7 @@ def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Upd
     if num_steps <= 0:
         return session
     before = np.asarray(session.state.skipped), np.asarray(session.state.dropped)
+    already = _simulated(session.setup, session.state)
     chunk = _compiled(session.setup).chunk
     state, seen, sums = chunk(session.rates, session.data, session.state, session.watch, num_steps, variables)
     done = int(state.step)
@@ -166,7 +167,8 @@ def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Upd
     # A restart that fails loses against the others; the fit fails with its best.
     skipped = int(np.min(np.asarray(state.skipped) - before[0]))
     dropped = int(np.min(np.asarray(state.dropped) - before[1]))
-    _refuse_divergence(skipped, dropped, made, _simulated_per_step(session.setup), done)
+    simulated = _simulated(session.setup, state) - already
+    _refuse_divergence(skipped, dropped, made, simulated, done)
     row = (float(done), *(np.asarray(sums).reshape(-1) / made).tolist())
     return session._replace(state=state, watch=seen, total=int(seen.total), history=(*session.history, row))
 
@@ -183,10 +185,12 @@ def finalize(session: Session, num_draws: int) -> Fit:
         data=session.data,
         state=session.state,
         history=finish.losses(session.history, session.setup.restarts),
-        simulated=_simulated_per_step(session.setup) * session.done,
+        simulated=_simulated(session.setup, session.state),
         judged=judged,
         flat=session.total < session.options.steps,
     )
+    if session.setup.objective == "forward":
+        return finish.cover(ended, compiled.sample, session.sample_key, num_draws)
     return finish.finish(ended, compiled.sample, compiled.frame, session.sample_key, num_draws)
 
 
@@ -234,12 +238,12 @@ def _without_key_type(leaf: jax.Array) -> jax.Array:
     return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
-def _simulated_per_step(setup: Setup) -> int:
-    return (
-        setup.latent_samples * setup.points * setup.replicates * setup.disc_updates
-        if setup.method == "implicit_klqp"
-        else 0
-    )
+def _simulated(setup: Setup, state: Any) -> int:
+    """Points simulated so far by each restart; whole data sets under the forward objective."""
+    if setup.objective == "forward":
+        return int(state.ring.written)
+    per_step = setup.latent_samples * setup.points * setup.replicates * setup.disc_updates
+    return per_step * int(state.step) if setup.method == "implicit_klqp" else 0
 
 
 class Compiled(NamedTuple):
@@ -250,11 +254,13 @@ class Compiled(NamedTuple):
     chunk: Callable[..., tuple[State, Watch, jax.Array]]
     judge: Callable[..., jax.Array]
     frame: Callable[..., GaussianBlocks]
-    sample: Callable[..., implicit_klqp.Draws]
+    sample: Callable[..., implicit_klqp.Draws | forward.Draws]
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled(setup: Setup) -> Compiled:
+    step = forward.step if setup.objective == "forward" else implicit_klqp.step
+
     def chunk(
         rates: Rates,
         data: Data,
@@ -270,7 +276,7 @@ def _compiled(setup: Setup) -> Compiled:
         def body(carry: Carry) -> Carry:
             state, seen, sums = carry
             now = rates._replace(steps=seen.total.astype(float))
-            state = restarts.each(setup, lambda s: implicit_klqp.step(setup, now, data, s, only))(state)
+            state = restarts.each(setup, lambda s: step(setup, now, data, s, only))(state)
             if only is None:
                 seen = stopping.watch(setup, rates, state, seen)
             return state, seen, sums + jnp.nan_to_num(jnp.stack([state.loss_gen, state.loss_disc, state.correct]))
@@ -280,14 +286,28 @@ def _compiled(setup: Setup) -> Compiled:
 
         return jax.lax.while_loop(more, body, (state, seen, jnp.zeros((3, *state.loss_gen.shape))))
 
+    chunk = jax.jit(chunk, donate_argnums=2, static_argnums=5)
+    if setup.objective == "forward":
+        return Compiled(
+            prepare=jax.jit(functools.partial(forward.prepare, setup)),
+            init=jax.jit(functools.partial(forward.init, setup)),
+            chunk=chunk,
+            judge=_none,
+            frame=_none,
+            sample=jax.jit(functools.partial(forward.sample, setup), static_argnums=3, static_argnames="mixed"),
+        )
     return Compiled(
         prepare=jax.jit(functools.partial(implicit_klqp.prepare, setup)),
         init=jax.jit(functools.partial(restarts.init, setup)),
-        chunk=jax.jit(chunk, donate_argnums=2, static_argnums=5),
+        chunk=chunk,
         judge=jax.jit(functools.partial(restarts.judge, setup)),
         frame=jax.jit(functools.partial(laws.frame, setup)),
         sample=jax.jit(functools.partial(implicit_klqp.sample, setup), static_argnums=3),
     )
+
+
+def _none(*_: Any) -> NoReturn:
+    raise AssertionError("the forward objective has no restarts to judge, and no frame")
 
 
 def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Setup, Rates]:
@@ -303,14 +323,17 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
             f"local latent {hidden[0]!r} is implicit: without a density of its own it can be inferred under "
             "contrast 'empirical' only. Or let it be drawn inside the simulator of what is observed, and not inferred."
         )
-    laws.check(options.family, structure, program=parts.variational is not None)
+    objective = _objective(options, parts, structure)
+    family = options.family or ("full_rank" if objective == "reverse" else forward.AUTOMATIC)
+    if objective == "reverse":
+        laws.check(family, structure, program=parts.variational is not None)
     if parts.variational is not None:
         variational.check(parts.variational, problem.program, structure, arrays(problem, structure))
     setup = Setup(
         program=problem.program,
         layout=structure,
         parts=parts,
-        family=options.family,
+        family=family,
         disc_optimizer=options.disc_optimizer.resolved(),
         gen_optimizer=options.gen_optimizer.resolved(),
         method=options.method,
@@ -323,25 +346,51 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
         gen_updates=options.gen_updates,
         gen_samples=options.gen_samples,
         gen_points=options.resolved_gen_points(structure.num_points),
-        width=options.width,
-        rank=options.rank,
+        width=options.width or (64 if objective == "reverse" else forward.WIDTH),
+        rank=options.rank or (16 if objective == "reverse" else forward.RANK),
         restarts=options.restarts,
+        objective=objective,
     )
+    first = fresh = 0
+    if objective == "forward":
+        first = forward.first_simulations(options.simulations)
+        fresh = forward.fresh_simulations(options.simulations, options.steps)
+        setup = setup._replace(first=first, fresh=fresh, ring=min(options.simulations, forward.RING))
     rates = Rates(
         steps=jnp.float32(options.steps),
         disc=jnp.float32(options.disc_learning_rate),
         gen=jnp.float32(options.gen_learning_rate),
         proposal_width=jnp.float32(options.proposal_width),
         tolerance=jnp.float32(options.flat_tolerance if options.stop_when_flat else -1.0),
+        simulations=jnp.int32(options.simulations),
+        rounds=jnp.float32((options.simulations - first) // fresh if fresh else 0),
     )
     return setup, rates
 
 
+def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> str:
+    """The one asked for, or the one that suits the problem.
+
+    Raises:
+      InferenceError: the problem or the parts are not for the forward objective.
+    """
+    wrong = options.unfit_for_forward()
+    if wrong is None and structure.locals:
+        wrong = f"is for global latents, and {structure.locals[0].name!r} is of each data point"
+    if wrong is None and parts != DEFAULT_PARTS:
+        wrong = "has a ratio estimator, losses and optimizers of its own: leave `parts` out"
+    if options.objective == "forward" and wrong is not None:
+        raise InferenceError(f"objective 'forward' {wrong}; use objective 'reverse'")
+    if options.objective is not None:
+        return options.objective
+    return "forward" if wrong is None and structure.num_points <= forward.FEW_POINTS else "reverse"
+
+
 def _refuse_divergence(skipped: int, dropped: int, num_steps: int, simulated: int, done: int) -> None:
-    """Raises where most of `num_steps` updates, or of as many times `simulated` points, were not finite."""
-    if simulated and dropped > FAILED_SHARE * num_steps * simulated:
+    """Raises where most of `num_steps` updates, or of the points `simulated` in them, were not finite."""
+    if simulated and dropped > FAILED_SHARE * simulated:
         raise DivergedError(
-            f"{dropped} of the {num_steps * simulated} points simulated before step {done} were not finite: the "
+            f"{dropped} of the {simulated} points simulated before step {done} were not finite: the "
             "program's simulations fail at plausible latents. Try draws from its prior."
         )
     if skipped > DIVERGED_SHARE * num_steps:

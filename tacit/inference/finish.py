@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tacit.inference import pooling, reliability, resampling, restarts
+from tacit.inference import forward, pooling, reliability, resampling, restarts
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.implicit_klqp import Draws
 from tacit.inference.options import InferenceOptions
 from tacit.inference.resampling import Importance
 from tacit.inference.state import Data, Setup, State
+
+# So many times more draws are weighed for each one wanted where they come from a mixture.
+MIXED_PER_DRAW = 2
 
 Sampler = Callable[[Data, State, jax.Array, int], Draws]
 # The Gaussian that stands for q, and for what is trained beside it.
@@ -44,8 +47,8 @@ class Ended(NamedTuple):
 
     setup: Setup
     options: InferenceOptions
-    data: Data
-    state: State
+    data: Any
+    state: Any
     history: list[dict[str, np.ndarray]]
     simulated: int
     judged: np.ndarray | None
@@ -92,7 +95,7 @@ def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_dra
         state = restarts.one(ended.setup, ended.state, number)
         share = num_draws // len(numbers) + (place < num_draws % len(numbers))
         own = key if count == 1 else jax.random.fold_in(key, 2 + number)
-        drawn = draw(functools.partial(sample, ended.data, state), own, share, resample=ended.options.resample)
+        drawn = draw(functools.partial(sample, ended.data, state), own, share, resample=bool(ended.options.resample))
         last = frame(ended.data, state.q, state.trained)
         average = frame(ended.data, state.q_average, state.trained_average)
         figures = reliability.diagnostics(
@@ -118,6 +121,34 @@ def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_dra
         losses=pooling.averaged([part.losses for part in parts]),
         diagnostics=found,
         warnings=warnings(found, posterior),
+    )
+
+
+def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, num_draws: int) -> Fit:
+    """The end of a fit under the forward objective: draws of a mixture of q and the prior, resampled by their weights
+    unless that is not wanted or they cannot be trusted; then draws of q."""
+    state, wanted = ended.state, ended.options.resample is not False
+    proposed = resampling.proposed(MIXED_PER_DRAW * num_draws) if wanted else num_draws
+    draws = sample(ended.data, state, key, proposed, mixed=wanted)
+    found = resampling.importance(np.asarray(draws.log_weight))
+    usable = wanted and resampling.usable(found)
+    index = np.arange(num_draws)
+    if usable:
+        assert found.weights is not None
+        uniform = jax.random.uniform(jax.random.fold_in(key, 1), (1 + num_draws,))
+        index = resampling.resampled(np.asarray(uniform, np.float64), found.weights)
+    elif wanted:
+        draws = sample(ended.data, state, jax.random.fold_in(key, 2), num_draws, mixed=False)
+    posterior = {name: np.asarray(value)[index] for name, value in draws.values.items()}
+    drawn = Drawn(posterior, found, proposed, usable if wanted else None)
+    figures = reliability.forward_diagnostics(ended.data, state, ended.history[0]) | weighed(drawn)
+    figures |= {"budget": ended.options.steps, "simulation_budget": ended.options.simulations, "ended": "budget"}
+    return Fit(
+        posterior,
+        forward.parameters(ended.data, state),
+        ended.history[0],
+        figures,
+        reliability.forward_warnings(figures, posterior),
     )
 
 

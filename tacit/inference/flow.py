@@ -9,10 +9,12 @@ The four numbers of each coordinate come from a network of the other part; where
 are constants. Every layer has an exact inverse.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 WIDTH = 32
 # Bounds of the logarithms of weight and scale, and of the skew: steep enough for a funnel, and never out of hand.
@@ -20,75 +22,83 @@ LOG_LIMIT = 1.0
 WEIGHT_LIMIT = 0.3
 SKEW_LIMIT = 1.0
 
-
-class Layer(eqx.Module):
-    """One layer; `moved` and `kept` are indices of coordinates."""
-
-    network: eqx.nn.MLP
-    moved: tuple[int, ...] = eqx.field(static=True)
-    kept: tuple[int, ...] = eqx.field(static=True)
-
-    def __init__(self, moved: tuple[int, ...], kept: tuple[int, ...], *, key: jax.Array) -> None:
-        # The constant input lets a layer without other coordinates have a network too.
-        network = eqx.nn.MLP(len(kept) + 1, 4 * len(moved), WIDTH, 1, jax.nn.silu, key=key)
-        self.network = eqx.tree_at(
-            lambda n: n.layers[-1], network, replace_fn=lambda x: jax.tree.map(jnp.zeros_like, x)
-        )
-        self.moved, self.kept = moved, kept
-
-    def numbers(self, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-        """shift, log scale, skew and log weight of the coordinates that move."""
-        given = jnp.concatenate([x[np.array(self.kept, int)], jnp.ones(1)])
-        shift, log_scale, skew, log_weight = self.network(given).reshape(4, -1)
-        return shift, _bounded(log_scale, LOG_LIMIT), _bounded(skew, SKEW_LIMIT), _bounded(log_weight, WEIGHT_LIMIT)
-
-    def forward(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """(d,) to (d,) and the logarithm of the Jacobian's determinant."""
-        shift, log_scale, skew, log_weight = self.numbers(x)
-        old = x[np.array(self.moved)]
-        inner = jnp.exp(log_weight) * jnp.arcsinh(old) + skew
-        # log cosh, written so that it does not overflow
-        log_cosh = jnp.logaddexp(inner, -inner) - jnp.log(2.0)
-        log_det = log_scale + log_weight + log_cosh - jnp.log1p(old**2) / 2
-        new = shift + jnp.exp(log_scale) * jnp.sinh(inner)
-        return x.at[np.array(self.moved)].set(new), jnp.sum(log_det)
-
-    def inverse(self, y: jax.Array) -> jax.Array:
-        """The inverse of `forward`."""
-        shift, log_scale, skew, log_weight = self.numbers(y)
-        inner = jnp.arcsinh((y[np.array(self.moved)] - shift) * jnp.exp(-log_scale))
-        return y.at[np.array(self.moved)].set(jnp.sinh((inner - skew) * jnp.exp(-log_weight)))
+# A function of coordinates, shift, log scale, skew and log weight, each (d,).
+Move = Callable[
+    [jax.Array, jax.Array, jax.Array, jax.Array, jax.Array],
+    tuple[jax.Array, jax.Array],
+]
 
 
 class Flow(eqx.Module):
-    """Layers one after the other: each splits the coordinates another way, and moves each half given the other."""
+    """Layers one after the other: each split of the coordinates makes two, and each moves one part given the other.
 
-    layers: tuple[Layer, ...]
+    The layers' arrays are stacked and looped over, so that a program holds one layer, whatever their number.
+    """
 
-    def __init__(self, size: int, *, splits: int = 3, key: jax.Array) -> None:
-        keys = jax.random.split(key, (splits, 2))
-        layers = []
+    networks: eqx.nn.MLP
+    moved: tuple[tuple[bool, ...], ...] = eqx.field(static=True)
+
+    def __init__(self, size: int, *, splits: int = 3, width: int = WIDTH, key: jax.Array) -> None:
+        moved: list[tuple[bool, ...]] = []
         for i in range(splits):
             # Halves of the coordinates as they stand, even and odd ones, and so on.
-            first = tuple(k for k in range(size) if (k // max(1, (size + 1) // 2 >> i)) % 2 == 0)
-            second = tuple(k for k in range(size) if k not in first)
-            pairs = ((first, second), (second, first)) if second else ((first, ()),)
-            layers += [Layer(moved, kept, key=key) for (moved, kept), key in zip(pairs, keys[i], strict=False)]
-        self.layers = tuple(layers)
+            first = tuple((k // max(1, (size + 1) // 2 >> i)) % 2 == 0 for k in range(size))
+            moved += [first] if all(first) else [first, tuple(not each for each in first)]
+        self.moved = tuple(moved)
+
+        def start(key: jax.Array) -> eqx.nn.MLP:
+            # The constant input lets a layer without other coordinates have a network too.
+            network = eqx.nn.MLP(size + 1, 4 * size, width, 1, jax.nn.silu, key=key)
+            zero = jax.tree.map(jnp.zeros_like, network.layers[-1])
+            return eqx.tree_at(lambda n: n.layers[-1], network, replace=zero)
+
+        self.networks = eqx.filter_vmap(start)(jax.random.split(key, len(moved)))
 
     def forward(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """(d,) to (d,) and the logarithm of the Jacobian's determinant."""
-        total = jnp.zeros(())
-        for layer in self.layers:
-            x, log_det = layer.forward(x)
-            total += log_det
-        return x, total
+        return self._through(_forward, x, reverse=False)
 
-    def inverse(self, y: jax.Array) -> jax.Array:
-        """The inverse of `forward`."""
-        for layer in reversed(self.layers):
-            y = layer.inverse(y)
-        return y
+    def inverse(self, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The inverse of `forward`, and the logarithm of its own Jacobian's determinant."""
+        return self._through(_inverse, y, reverse=True)
+
+    def _through(self, move: Move, x: jax.Array, *, reverse: bool) -> tuple[jax.Array, jax.Array]:
+        arrays, static = eqx.partition(self.networks, eqx.is_array)
+
+        def one(carry: tuple[jax.Array, jax.Array], layer: Any) -> tuple[tuple[jax.Array, jax.Array], None]:
+            (x, total), (own, moved) = carry, layer
+            given = jnp.concatenate([jnp.where(moved, 0.0, x), jnp.ones(1)])
+            shift, log_scale, skew, log_weight = eqx.combine(own, static)(given).reshape(4, -1)
+            new, log_det = move(
+                x, shift, _bounded(log_scale, LOG_LIMIT), _bounded(skew, SKEW_LIMIT), _bounded(log_weight, WEIGHT_LIMIT)
+            )
+            return (jnp.where(moved, new, x), total + jnp.sum(jnp.where(moved, log_det, 0.0))), None
+
+        start = (x, jnp.zeros(()))
+        return jax.lax.scan(one, start, (arrays, jnp.array(self.moved)), reverse=reverse)[0]
+
+
+def _forward(
+    x: jax.Array, shift: jax.Array, log_scale: jax.Array, skew: jax.Array, log_weight: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Each coordinate moved, and the logarithms of the slopes."""
+    inner = jnp.exp(log_weight) * jnp.arcsinh(x) + skew
+    new = shift + jnp.exp(log_scale) * jnp.sinh(inner)
+    return new, log_scale + log_weight + _log_cosh(inner) - jnp.log1p(x**2) / 2
+
+
+def _inverse(
+    y: jax.Array, shift: jax.Array, log_scale: jax.Array, skew: jax.Array, log_weight: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The inverse of `_forward`, and the logarithms of its slopes."""
+    inner = jnp.arcsinh((y - shift) * jnp.exp(-log_scale))
+    old = jnp.sinh((inner - skew) * jnp.exp(-log_weight))
+    return old, -(log_scale + log_weight + _log_cosh(inner) - jnp.log1p(old**2) / 2)
+
+
+def _log_cosh(x: jax.Array) -> jax.Array:
+    """Written so that it does not overflow."""
+    return jnp.logaddexp(x, -x) - jnp.log(2.0)
 
 
 def _bounded(x: jax.Array, limit: float) -> jax.Array:

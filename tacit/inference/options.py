@@ -9,6 +9,7 @@ from tacit.inference.optimizers import NAMES, NATURAL, Optimizer, optimizer
 
 Contrast = Literal["marginal", "empirical"]
 Method = Literal["implicit_klqp", "klqp"]
+Objective = Literal["reverse", "forward"]
 Family = Literal["full_rank", "blocks", "mean_field", "amortized", "flow"]
 RatioLossName = Literal["multiclass", "log", "hinge"]
 RestartChoice = Literal["best", "pooled"]
@@ -45,6 +46,19 @@ class InferenceOptions(BaseModel):
         description="implicit_klqp learns the likelihood's part from simulations; klqp uses the program's own density, "
         "where every variable has one: the yardstick of the other.",
     )
+    objective: Objective | None = Field(
+        None,
+        description="Of q. reverse: KL(q || posterior), r learnt a data point at a time. forward: KL(posterior || q), "
+        "which covers every mode, r learnt of whole data sets, within a budget of simulations. By default forward "
+        "where nothing but global latents is to be learnt of at most 4 data points, as of one observation of a "
+        "simulator; else reverse.",
+    )
+    simulations: int = Field(
+        100_000,
+        ge=200,
+        le=100_000_000,
+        description="Under the forward objective, how many data sets may be simulated at most.",
+    )
     steps: int = Field(12_000, ge=100, le=1_000_000, description="Updates of the variational family.")
     contrast: Contrast = Field(
         "marginal",
@@ -57,13 +71,14 @@ class InferenceOptions(BaseModel):
         "By default multiclass for the marginal contrast, log for the empirical. Hinge estimates the sign of a log "
         "ratio, not its size, so posteriors come out too narrow.",
     )
-    family: Family = Field(
-        "full_rank",
+    family: Family | None = Field(
+        None,
         description="Gaussian after a change of variables. full_rank: all correlations but those between different "
         "data points' latents given the globals, of which a posterior of independent points has none; blocks: "
         "correlations among the globals and within a data point only; mean_field: none. amortized: as full_rank, the "
         "law of a data point's latents given by a network of the point (an inference network). flow: as full_rank, "
-        "the globals' law bent by a normalising flow, for skewed, curved or heavy-tailed posteriors.",
+        "the globals' law bent by a normalising flow, for skewed, curved or heavy-tailed posteriors. By default "
+        "full_rank; under the forward objective a flow from when a Gaussian proves not enough.",
     )
     latent_samples: int = Field(16, ge=2, le=1024, description="Latent draws per ratio update.")
     points: int | None = Field(
@@ -95,8 +110,19 @@ class InferenceOptions(BaseModel):
     gen_optimizer: OptimizerOptions = Field(
         OptimizerOptions(name=NATURAL), description="Of q, in its own whitened coordinates."
     )
-    width: int = Field(64, ge=4, le=2048, description="Hidden units per layer of the ratio estimator.")
-    rank: int = Field(16, ge=1, le=1024, description="Learnt features of the latents, beside the quadratic ones.")
+    width: int | None = Field(
+        None,
+        ge=4,
+        le=2048,
+        description="Hidden units per layer of the ratio estimator. By default 64; under the forward objective 128.",
+    )
+    rank: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Learnt features of the latents, beside the quadratic ones. By default 16; under the forward "
+        "objective 64.",
+    )
 
     stop_when_flat: bool = Field(
         False,
@@ -112,11 +138,11 @@ class InferenceOptions(BaseModel):
         description="Of several restarts the one whose variational loss is least, each judged by the ratio estimators "
         "of all (best), or as many draws of each (pooled).",
     )
-    resample: bool = Field(
-        False,
-        description="Store draws resampled from four times as many draws of q by Pareto-smoothed importance weights of "
-        "the posterior (implicit_klqp: as the ratio estimator sees it); refused, with a warning, where k-hat is above "
-        "0.7.",
+    resample: bool | None = Field(
+        None,
+        description="Store draws resampled from several times as many draws of q by Pareto-smoothed importance weights "
+        "of the posterior (implicit_klqp: as the ratio estimator sees it); refused, with a warning, where k-hat is "
+        "above 0.7. By default under the forward objective alone.",
     )
 
     @field_validator("disc_optimizer", "gen_optimizer")
@@ -136,6 +162,30 @@ class InferenceOptions(BaseModel):
         if self.contrast == "empirical" and self.ratio_loss == "multiclass":
             raise ValueError("ratio_loss 'multiclass' needs contrast 'marginal'; use 'log' or 'hinge'")
         return self
+
+    @model_validator(mode="after")
+    def _objective_has_its_options(self) -> Self:
+        if self.objective == "forward":
+            wrong = self.unfit_for_forward()
+            if wrong:
+                raise ValueError(f"objective 'forward' {wrong}")
+        return self
+
+    def unfit_for_forward(self) -> str | None:
+        """Which of the options the forward objective has not, in words; None if it has all."""
+        if self.method == "klqp":
+            return "needs no likelihood: leave method 'klqp' out, or the objective"
+        if self.contrast == "empirical" or self.ratio_loss not in (None, "multiclass"):
+            return "knows contrast 'marginal' with ratio_loss 'multiclass' only"
+        if self.family not in (None, "full_rank", "flow"):
+            return f"has families 'full_rank' and 'flow', not {self.family!r}"
+        if self.restarts > 1:
+            return "covers every mode from one start: leave restarts out"
+        if self.stop_when_flat:
+            return "spends its budget: leave stop_when_flat out, and give fewer steps and simulations"
+        if self.gen_optimizer.name != NATURAL:
+            return "moves q by moments and its own Adam: leave gen_optimizer out"
+        return None
 
     def resolved_points(self, num_points: int) -> int:
         """Points simulated per update for a data set of `num_points`."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tacit.inference import families, resampling
+from tacit.inference import families, forward, resampling
 from tacit.inference.rounds import CALIBRATE
 from tacit.inference.state import Setup, State
 
@@ -59,6 +59,59 @@ def diagnostics(
             "dropped_simulations": int(state.dropped),
         }
     return figures
+
+
+def forward_diagnostics(
+    data: forward.Prepared, state: forward.State, losses: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Figures of a fit under the forward objective, over the last tenth of the steps.
+
+    `family`: what q ended as; `divergence`: KL(target || q), an estimate; `surprise`: the share of data sets simulated
+    at the prior that are at least as far out as the observed one.
+    """
+    steps = int(losses["step"][-1])
+    late = losses["step"] > 0.9 * steps
+    return {
+        "method": "implicit_klqp",
+        "objective": "forward",
+        "family": "flow" if state.bent else "full_rank",
+        "steps": steps,
+        "loss_gen": float(np.mean(losses["loss_gen"][late])),
+        "loss_disc": float(np.mean(losses["loss_disc"][late])),
+        "ratio_correct": float(np.mean(losses["correct"][late])),
+        "divergence": float(state.divergence),
+        "surprise": forward.surprise(data),
+        "simulations": int(state.ring.written),
+        "dropped_simulations": int(state.dropped),
+        "skipped_updates": int(state.skipped),
+    }
+
+
+def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
+    """One sentence for each thing that speaks against a fit under the forward objective, with what to do about it."""
+    found = []
+    if figures["surprise"] == 0.0:
+        found.append(
+            "The observed data lie outside what the model produces: none of the data sets simulated at the prior is as "
+            "far out. If the model cannot produce such data, its posterior means little: check the data's units, the "
+            "prior, and prior-predictive draws."
+        )
+    if figures["k_hat"] is None:
+        found.append("The importance weights are not finite: the fit cannot be judged, and should not be trusted.")
+    elif resampling.heavy_tailed(figures["k_hat"], figures["effective_draws"], figures["proposed_draws"]):
+        found.append(
+            f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: q does not cover all of the "
+            "posterior. The draws are those of q, not corrected. Give the fit more simulations or steps."
+        )
+    if figures["skipped_updates"]:
+        found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")
+    if figures["dropped_simulations"]:
+        share = figures["dropped_simulations"] / figures["simulations"]
+        found.append(f"{share:.2%} of the simulations were not finite and were dropped.")
+    infinite = [name for name, value in posterior.items() if not np.all(np.isfinite(value))]
+    if infinite:
+        found.append(f"Some draws of {', '.join(infinite)} are not finite.")
+    return found
 
 
 def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:

@@ -35,12 +35,21 @@ class Setup(NamedTuple):
     width: int
     rank: int
     restarts: int = 1
+    objective: str = "reverse"
+    first: int = 0
+    fresh: int = 0
+    ring: int = 0
 
     @property
     def calibrated(self) -> bool:
         """Whether r's error can be measured. The hinge loss knows no size of a ratio, the empirical contrast no other
         latents, the exact likelihood no error."""
-        return self.method == "implicit_klqp" and self.contrast == "marginal" and self.ratio_loss != "hinge"
+        return (
+            self.method == "implicit_klqp"
+            and self.objective == "reverse"
+            and self.contrast == "marginal"
+            and self.ratio_loss != "hinge"
+        )
 
     @property
     def summed(self) -> bool:
@@ -49,14 +58,17 @@ class Setup(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What may change without compiling anew: number of steps, learning rates, proposal width, and how flat the loss
-    must be to stop early, in standard errors (never, if negative)."""
+    """What may change without compiling anew: number of steps, learning rates, proposal width, how flat the loss must
+    be to stop early, in standard errors (never, if negative); under the forward objective the simulations that may be
+    made, and how often after the first."""
 
     steps: jax.Array
     disc: jax.Array
     gen: jax.Array
     proposal_width: jax.Array
     tolerance: jax.Array
+    simulations: jax.Array
+    rounds: jax.Array
 
 
 class Data(NamedTuple):

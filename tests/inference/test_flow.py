@@ -37,7 +37,9 @@ def test_a_flow_has_an_inverse_and_the_determinant_of_its_jacobian(size):
     flow, x = bent(size), jax.random.normal(KEY, (7, size))
     y, log_det = jax.jit(jax.vmap(flow.forward))(x)
     assert np.abs(y - x).max() > 0.1
-    np.testing.assert_allclose(jax.jit(jax.vmap(flow.inverse))(y), x, rtol=1e-3, atol=1e-3)
+    back, inverse_log_det = jax.jit(jax.vmap(flow.inverse))(y)
+    np.testing.assert_allclose(back, x, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(inverse_log_det, -log_det, rtol=1e-3, atol=1e-3)
     jacobian = jax.jit(jax.vmap(jax.jacobian(lambda x: flow.forward(x)[0])))(x)
     np.testing.assert_allclose(log_det, np.linalg.slogdet(jacobian)[1], rtol=1e-3, atol=1e-4)
 

@@ -22,8 +22,11 @@ model = Model(
 """
 BUILT_IN = [
     "ar-k",
+    "bernoulli-glm",
     "eight-schools",
     "g-and-k",
+    "gaussian-linear",
+    "gaussian-linear-uniform",
     "gaussian-mixture",
     "gp-poisson-regression",
     "growth-curves",
@@ -31,12 +34,18 @@ BUILT_IN = [
     "linear-regression-unknown-noise",
     "logistic-regression",
     "lotka-volterra",
+    "lotka-volterra-noisy",
     "lotka-volterra-sde",
     "noisy-network",
     "panel-counts",
     "poisson-rate",
     "poisson-regression",
+    "sir-counts",
+    "slcp",
+    "slcp-distractors",
     "student-t-regression",
+    "two-moons",
+    "two-scale-mixture",
 ]
 
 

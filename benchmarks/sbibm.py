@@ -1,0 +1,121 @@
+"""The field's benchmark of simulation-based inference: one observation, no likelihood, a budget of simulations.
+
+TACIT_SBIBM names a folder with a file `<task>_<observation>.npz` for each: `observation` and `reference_samples` as
+the benchmark (Lueckmann et al., 2021) has them, and `published_c2st.csv`, what others reached. The score is how well a
+classifier tells draws from the reference (C2ST; 0.5 is perfect): the benchmark's own classifier, two hidden layers of
+ten units a dimension, five folds, both sides standardised by the reference.
+
+Long: nine tasks, three observations, three budgets, two seeds. TACIT_SBIBM_TASKS (names with commas between) makes some
+tasks only.
+"""
+
+import csv
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.neural_network import MLPClassifier
+
+from model_registry import load_registry
+from model_registry.models.slcp_distractors import hide
+from tacit.errors import DivergedError
+from tacit.inference import InferenceOptions, fit
+
+NUM_DRAWS = 2000
+SEEDS = (0, 1)
+OBSERVATIONS = (1, 2, 3)
+BUDGETS = (100_000, 10_000, 1_000)
+# The benchmark's task, and the registered model.
+TASKS = {
+    "two_moons": "two-moons",
+    "slcp": "slcp",
+    "gaussian_mixture": "two-scale-mixture",
+    "gaussian_linear": "gaussian-linear",
+    "gaussian_linear_uniform": "gaussian-linear-uniform",
+    "bernoulli_glm": "bernoulli-glm",
+    "sir": "sir-counts",
+    "lotka_volterra": "lotka-volterra-noisy",
+    "slcp_distractors": "slcp-distractors",
+}
+
+
+def c2st(reference: np.ndarray, draws: np.ndarray) -> float:
+    """Cross-validated accuracy of telling `draws` (S, d) from as many of `reference`."""
+    size = reference.shape[1]
+    centre, spread = reference.mean(axis=0), reference.std(axis=0)
+    values = (np.concatenate([reference, draws]) - centre) / spread
+    sides = np.repeat([0, 1], [len(reference), len(draws)])
+    classifier = MLPClassifier((10 * size, 10 * size), max_iter=1000, random_state=1)
+    folds = KFold(5, shuffle=True, random_state=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return float(np.mean(cross_val_score(classifier, values, sides, cv=folds, scoring="accuracy")))
+
+
+def observation(folder: Path, task: str, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """What was observed, in the shape of the registered model's data, and draws of the reference posterior."""
+    hidden = task == "slcp_distractors"
+    with np.load(folder / f"{'slcp' if hidden else task}_{number}.npz") as held:
+        observed, reference = held["observation"].reshape(-1), held["reference_samples"]
+    if task.startswith("slcp"):
+        observed = observed.reshape(4, 2)
+    if hidden:
+        observed = hide(observed, seed=number)
+    if task == "sir":
+        observed = observed.astype(int)
+    order = np.random.RandomState(0).permutation(len(reference))
+    return observed, reference[order[:NUM_DRAWS]]
+
+
+def published(folder: Path) -> dict[tuple[str, int], float]:
+    """The best mean score of others, by task and budget."""
+    best: dict[tuple[str, int], float] = {}
+    with (folder / "published_c2st.csv").open() as rows:
+        for row in csv.DictReader(rows):
+            key = row["task"], int(row["num_simulations"])
+            best[key] = min(best.get(key, 1.0), float(row["c2st_mean"]))
+    return best
+
+
+def sbibm() -> Iterator[str]:
+    """Scores of the default options at three budgets, beside the best published mean over ten observations."""
+    folder = Path(os.environ["TACIT_SBIBM"])
+    chosen = os.environ.get("TACIT_SBIBM_TASKS", ",".join(TASKS)).split(",")
+    best, registry = published(folder), load_registry()
+    yield "| task | simulations | observation | seed | C2ST | best published | family | k-hat | seconds | warnings |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for seed in SEEDS:
+        for number in OBSERVATIONS:
+            for budget in BUDGETS:
+                for task in chosen:
+                    model = registry.get(TASKS[task])
+                    observed, reference = observation(folder, task, number)
+                    problem = model.problem(model.resolve({model.observed[0]: observed}))
+                    start = time.perf_counter()
+                    row = f"| {task} | {budget:,} | {number} | {seed} |"
+                    other = best.get((task, budget))
+                    beside = "" if other is None else f"{other:.3f}"
+                    try:
+                        result = fit(
+                            jax.random.key(seed),
+                            problem,
+                            options=InferenceOptions(objective="forward", simulations=budget),
+                            num_draws=NUM_DRAWS,
+                        )
+                    except DivergedError as error:
+                        yield f"{row} {error} | {beside} | | | {time.perf_counter() - start:.0f} | |"
+                        continue
+                    seconds = time.perf_counter() - start
+                    found = result.diagnostics
+                    assert found["simulations"] <= budget
+                    score = c2st(reference, result.posterior[model.latents[0]])
+                    yield (
+                        f"{row} {score:.3f} | {beside} | {found['family']} | {found['k_hat']:.2f} | {seconds:.0f} | "
+                        f"{len(result.warnings)} |"
+                    )

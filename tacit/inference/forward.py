@@ -1,0 +1,477 @@
+"""The forward objective: q covers the posterior of a whole data set that a simulator makes in one go.
+
+With few data points there is no sum over points to learn r for one at a time, and nothing to average r's noise over;
+but a simulation is a whole data set, and the posterior may have any shape. So
+
+- r compares whole data sets x: r(x, u) = log p(x | u) up to a function of x, learnt by telling which of several
+  latents made each simulated data set (the marginal contrast, multi-class);
+- simulations are made at draws of q, widened, and of the prior, and are kept in a ring to be learnt from again;
+- q minimises the forward Kullback-Leibler divergence, E_posterior[-log q], by importance sampling: draws u of a
+  mixture of q and the prior carry weights exp(r(x_obs, u)) p(u) / mixture(u), capped. What has weight must be covered
+  by q, so no mode is left out as the reverse divergence leaves it.
+
+q is a Gaussian that follows the weighted moments and, where that is not enough, a normalising flow before it. Whether
+it is enough is decided by an estimate of the divergence itself. r sees the latents whitened by q, Gaussian and flow.
+
+Simulations are counted, those from which scales are read included, and never exceed the budget.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.scipy.linalg import solve_triangular
+
+from tacit.inference import ring as rings
+from tacit.inference.features import FeatureScale, feature_scale, flatten
+from tacit.inference.flow import Flow
+from tacit.inference.pair_critic import PairCritic
+from tacit.inference.problem import Arrays, Run, prior_draw, run_points
+from tacit.inference.ring import Ring
+from tacit.inference.state import Rates, Setup, all_finite, choose
+
+# Data sets of so many points at most are learnt whole unless asked otherwise.
+FEW_POINTS = 4
+# Simulations from the prior before the first step: a share of the budget, within limits.
+FIRST_SHARE, FEWEST_FIRST, MOST_FIRST = 0.1, 50, 1024
+# Simulations are kept up to so many; r learns from so many at once: those simulated last, at most MOST_FRESH, and older
+# ones.
+RING = 8192
+BATCH = 160
+MOST_FRESH = 32
+# The share of proposals from the prior, where simulations are made and where q is weighed.
+SIMULATED_PRIOR = 0.1
+WEIGHED_PRIOR = 0.2
+# Draws that q is trained with, and by how much q is widened for them.
+WEIGHED = 256
+WEIGHED_WIDTH = 1.2
+# No draw weighs more than this.
+CAP = 20.0 / 512.0
+# q is updated after so many updates of r.
+EVERY = 2
+# Hidden units of the towers, and their learnt features, unless asked otherwise.
+WIDTH, RANK = 128, 64
+# Hidden units of the layer over pairs; splits of the flow (two layers each) and its hidden units.
+PAIRS = 32
+SPLITS = 4
+FLOW_WIDTH = 64
+# The least rate of the Gaussian's moments, reached at the end.
+LAST_RATE = 1e-3
+# The flow's Adam, in units of the rate of the moments.
+FLOW_RATE = 0.02
+CLIP_NORM = 10.0
+# The flow is taken up between these shares of the steps, once the divergence of the Gaussian is above LIMIT.
+DECIDE_FROM, DECIDE_UNTIL = 0.2, 0.6
+DIVERGENCE_LIMIT = 0.02
+# Running averages of figures are over about this share of the steps.
+FIGURES_OVER = 0.05
+# Of r and the flow, averages over about so many updates.
+AVERAGED = 500.0
+# How fast the local scale of the data follows, and by how much at most in one go.
+LOCAL_RATE, LOCAL_STEP = 0.02, 2.0
+# Draws for the posterior come from q, from q widened so much, and from the prior, in these shares.
+DRAWN, DRAWN_WIDTH = (0.5, 0.25, 0.25), 1.5
+DRAWN_AT_ONCE = 256
+
+# The family that is a Gaussian until a flow proves needed.
+AUTOMATIC = "automatic"
+
+Update = Literal["Disc", "Gen"]
+
+
+class Prepared(NamedTuple):
+    """A problem's arrays and scales, with the simulations these were read off: latents (P, G), data (P, N, D)."""
+
+    arrays: Arrays
+    features: FeatureScale
+    latent_centre: jax.Array
+    latent_spread: jax.Array
+    latents: jax.Array
+    data: jax.Array
+
+
+class Normal(NamedTuple):
+    """loc (G,), tril (G, G)."""
+
+    loc: jax.Array
+    tril: jax.Array
+
+
+class State(NamedTuple):
+    """All that changes during a fit. `bent`: whether the flow is taken up; `local` (N, D): logarithms of the distance
+    of recent simulations from the data; `divergence` of q from the target, an estimate; `effective`, the share of the
+    weighed draws that counts."""
+
+    step: jax.Array
+    key: jax.Array
+    ratio: Any
+    ratio_average: Any
+    ratio_optimizer: Any
+    q: Normal
+    flow: Any
+    flow_average: Any
+    flow_optimizer: Any
+    bent: jax.Array
+    ring: Ring
+    local: jax.Array
+    divergence: jax.Array
+    effective: jax.Array
+    loss_disc: jax.Array
+    loss_gen: jax.Array
+    correct: jax.Array
+    skipped: jax.Array
+    dropped: jax.Array
+
+
+def first_simulations(budget: int) -> int:
+    """How many of the budget are made at the prior before the first step."""
+    return int(min(max(FIRST_SHARE * budget, FEWEST_FIRST), MOST_FIRST, budget))
+
+
+def fresh_simulations(budget: int, steps: int) -> int:
+    """How many are made at once afterwards."""
+    return max(1, min(MOST_FRESH, -(-4 * (budget - first_simulations(budget)) // steps)))
+
+
+def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Prepared:
+    """Simulates at the prior, and reads the scales off that."""
+    keys = jax.random.split(key, setup.first)
+    draw = jax.vmap(lambda k: prior_draw(k, setup.program, setup.layout, arrays.inputs))
+    latents, _, simulated = draw(keys)
+    centre, spread = jnp.mean(latents, axis=0), jnp.std(latents, axis=0)
+    scale = feature_scale(setup.layout, arrays, simulated)
+    data = jax.vmap(lambda x: flatten(setup.layout, x))(simulated)
+    return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data)
+
+
+def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
+    """The state before the first step: q is the prior's Gaussian, r is small and random."""
+    key, own = jax.random.split(key)
+    critic, flow = _make(setup, own, data)
+    ratio, bend = eqx.filter(critic, eqx.is_inexact_array), eqx.filter(flow, eqx.is_inexact_array)
+    size, zero = setup.layout.global_dim, jnp.zeros(())
+    ring = rings.start(setup.ring, data.latents, data.data)
+    return State(
+        step=jnp.zeros((), int),
+        key=key,
+        ratio=ratio,
+        ratio_average=ratio,
+        ratio_optimizer=_ratio_optimizer(setup).init(ratio),
+        q=Normal(jnp.zeros(size), jnp.eye(size)),
+        flow=bend,
+        flow_average=bend,
+        flow_optimizer=_flow_optimizer().init(bend),
+        bent=jnp.asarray(setup.family == "flow"),
+        ring=ring,
+        local=_distance(setup, data, data.data),
+        divergence=zero,
+        effective=zero,
+        loss_disc=zero,
+        loss_gen=zero,
+        correct=zero,
+        skipped=jnp.zeros((), int),
+        dropped=jnp.sum(~ring.finite[: setup.first]),
+    )
+
+
+def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update | None = None) -> State:
+    """Simulates where that is due, then one update of the ratio estimator, then, every other time, one of q."""
+    key, simulate_key, disc_key, gen_key = jax.random.split(state.key, 4)
+    state = state._replace(key=key)
+    share = rates.rounds / rates.steps
+    due = jnp.floor((state.step + 1) * share) > jnp.floor(state.step * share)
+    due &= state.ring.written + setup.fresh <= rates.simulations
+    state = jax.lax.cond(due, lambda s: simulate(setup, rates, data, simulate_key, s), lambda s: s, state)
+    if only != "Gen":
+        state = update_disc(setup, rates, data, disc_key, state)
+    if only != "Disc":
+        due = jnp.asarray(only == "Gen") | (state.step % EVERY == 0)
+        state = jax.lax.cond(due, lambda s: update_gen(setup, rates, data, gen_key, s), lambda s: s, state)
+    memory = jnp.minimum(1.0 - 1.0 / AVERAGED, (1.0 + state.step) / (10.0 + state.step))
+
+    def average(old: Any, new: Any) -> Any:
+        return jax.tree.map(lambda a, b: memory * a + (1.0 - memory) * b, old, new)
+
+    return state._replace(
+        step=state.step + 1,
+        ratio_average=average(state.ratio_average, state.ratio),
+        flow_average=average(state.flow_average, state.flow),
+    )
+
+
+def simulate(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
+    """Simulates at draws of q, widened, and of the prior, and puts that into the ring."""
+    q_key, prior_key, choice_key, run_key = jax.random.split(key, 4)
+    _, flow = _restore(setup, data, state.ratio, state.flow)
+    of_q = _draw(flow, state, q_key, setup.fresh, rates.proposal_width)
+    of_prior = _draw_prior(setup, data, prior_key, setup.fresh)
+    latents = jnp.where(jax.random.bernoulli(choice_key, SIMULATED_PRIOR, (setup.fresh, 1)), of_prior, of_q)
+    runs = jax.vmap(lambda k, u: _run(setup, data, k, u))(jax.random.split(run_key, setup.fresh), latents)
+    simulated = jax.vmap(lambda x: flatten(setup.layout, x))(runs.observed)
+    finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
+    move = jnp.clip(_distance(setup, data, simulated) - state.local, -LOCAL_STEP, LOCAL_STEP)
+    return state._replace(
+        ring=rings.write(state.ring, latents, simulated),
+        local=state.local + LOCAL_RATE * jnp.where(jnp.any(finite), move, 0.0),
+        dropped=state.dropped + jnp.sum(~finite),
+    )
+
+
+def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
+    """One update of the ratio estimator, on the newest simulations and some of the ring ("Disc")."""
+    latents, simulated, finite = rings.batch(state.ring, key, setup.fresh, BATCH - setup.fresh)
+    _, flow = _restore(setup, data, state.ratio, state.flow_average)
+    eps, bent, _ = _whiten(flow, state, latents)
+    features = _features(setup, data, state, simulated)
+    groups = max(1, BATCH // setup.latent_samples)
+
+    def grouped(x: jax.Array) -> jax.Array:
+        """Every group has its share of the newest."""
+        size = len(x) // groups
+        return jnp.swapaxes(x[: groups * size].reshape(size, groups, *x.shape[1:]), 0, 1)
+
+    finite = grouped(finite)
+
+    def loss(ratio: Any) -> tuple[jax.Array, jax.Array]:
+        critic, _ = _restore(setup, data, ratio, state.flow)
+        of_data = grouped(jax.vmap(critic.of_data)(features))
+        of_latents = grouped(jax.vmap(critic.of_latents)(eps, bent))
+        # A latent whose simulation failed is no alternative either: what is learnt is the law given that it works.
+        logits = jnp.where(finite[:, None, :], critic.pairs(of_data, of_latents), -1e9)
+        own = jnp.diagonal(logits, axis1=1, axis2=2)
+        count = jnp.maximum(jnp.sum(finite), 1)
+        cross_entropy = jnp.sum(jnp.where(finite, jax.nn.logsumexp(logits, axis=-1) - own, 0.0)) / count
+        return cross_entropy, jnp.sum((own >= jnp.max(logits, axis=-1)) & finite) / count
+
+    (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio)
+    move, optimizer = _ratio_optimizer(setup).update(gradient, state.ratio_optimizer, state.ratio)
+    rate = rates.disc * setup.disc_optimizer.factor(state.step / rates.steps)
+    ratio = jax.tree.map(lambda p, m: p + rate * m, state.ratio, move)
+    good = all_finite(gradient)
+    ratio, optimizer = choose(good, (ratio, optimizer), (state.ratio, state.ratio_optimizer))
+    return state._replace(
+        ratio=ratio, ratio_optimizer=optimizer, loss_disc=value, correct=correct, skipped=state.skipped + ~good
+    )
+
+
+def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
+    """One update of q by draws weighed with r ("Gen"): the Gaussian's moments, and the flow by gradients."""
+    q_key, prior_key = jax.random.split(key)
+    critic, flow = _restore(setup, data, state.ratio_average, state.flow)
+    _, flow_average = _restore(setup, data, state.ratio_average, state.flow_average)
+    of_prior = round(WEIGHED_PRIOR * WEIGHED)
+    drawn = _draw(flow, state, q_key, WEIGHED - of_prior, WEIGHED_WIDTH)
+    latents = jnp.concatenate([drawn, _draw_prior(setup, data, prior_key, of_prior)])
+    log_prior = _log_prior(setup, data, latents)
+    eps, bent, _ = _whiten(flow_average, state, latents)
+    target = _observed_ratio(setup, data, state, critic, eps, bent) + log_prior
+
+    def loss(bend: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        _, flow = _restore(setup, data, state.ratio_average, bend)
+        _, base, log_det = _whiten(flow, state, latents)
+        log_q = _log_normal(base, 1.0) + log_det
+        wide = jnp.log(1.0 - WEIGHED_PRIOR) + _log_normal(base, WEIGHED_WIDTH) + log_det
+        log_weight = jax.lax.stop_gradient(target - jnp.logaddexp(wide, jnp.log(WEIGHED_PRIOR) + log_prior))
+        log_weight = jnp.where(jnp.isfinite(log_weight), log_weight, -jnp.inf)
+        weight = jax.nn.softmax(log_weight)
+        used = jnp.where(weight > 0, jnp.minimum(weight, CAP), 0.0)
+        log_total = jax.nn.logsumexp(log_weight) - jnp.log(WEIGHED)
+        gap = jnp.where(weight > 0, weight * (target - log_q), 0.0)
+        divergence = jnp.sum(jax.lax.stop_gradient(gap)) - log_total
+        return -jnp.sum(jnp.where(used > 0, used * log_q, 0.0)), (
+            used,
+            jnp.stack([divergence, 1.0 / jnp.sum(weight**2)]),
+        )
+
+    (value, (weight, figures)), gradient = jax.value_and_grad(loss, has_aux=True)(state.flow)
+    progress = state.step / rates.steps
+    q, good = _follow(state.q, eps, weight, rates.gen * (1.0 - progress) ** 2 + LAST_RATE)
+    good &= jnp.isfinite(value)
+
+    def bend() -> tuple[Any, Any]:
+        move, optimizer = _flow_optimizer().update(gradient, state.flow_optimizer, state.flow)
+        rate = FLOW_RATE * rates.gen * setup.gen_optimizer.factor(progress)
+        return jax.tree.map(lambda p, m: p + rate * m, state.flow, move), optimizer
+
+    trained, optimizer = jax.lax.cond(
+        state.bent & good & all_finite(gradient), bend, lambda: (state.flow, state.flow_optimizer)
+    )
+    seen = jnp.where(jnp.isfinite(figures[0]), figures[0], state.divergence)
+    fresh = jnp.minimum(1.0, EVERY / (FIGURES_OVER * rates.steps))
+    divergence = state.divergence + fresh * (seen - state.divergence)
+    poor = (progress > DECIDE_FROM) & (progress < DECIDE_UNTIL) & (divergence > DIVERGENCE_LIMIT)
+    return state._replace(
+        q=choose(good, q, state.q),
+        flow=trained,
+        flow_optimizer=optimizer,
+        bent=state.bent | (poor & (setup.family == AUTOMATIC)),
+        divergence=divergence,
+        effective=state.effective + fresh * (figures[1] / WEIGHED - state.effective),
+        loss_gen=value,
+        skipped=state.skipped + ~good,
+    )
+
+
+class Draws(NamedTuple):
+    """Draws of a mixture of q, q widened and the prior, or of q. `values`: every latent and deterministic variable in
+    its own space, draws along axis 0; `log_weight` (S,): log target - log of their density, up to a constant."""
+
+    values: dict[str, jax.Array]
+    log_weight: jax.Array
+
+
+def sample(setup: Setup, data: Prepared, state: State, key: jax.Array, num_draws: int, *, mixed: bool) -> Draws:
+    """Draws for the posterior: weighed by target / mixture they are the posterior as r sees it, where q is too narrow
+    too. Not `mixed`: draws of q."""
+    critic, flow = _restore(setup, data, state.ratio_average, state.flow_average)
+    widths = jnp.array([1.0, DRAWN_WIDTH])
+
+    def batch(key: jax.Array) -> Draws:
+        choice_key, q_key, prior_key, run_key = jax.random.split(key, 4)
+        uniform = jax.random.uniform(choice_key, (DRAWN_AT_ONCE, 1))
+        width = jnp.where((uniform < DRAWN[0]) | (not mixed), 1.0, DRAWN_WIDTH)
+        latents = _draw(flow, state, q_key, DRAWN_AT_ONCE, width)
+        if mixed:
+            of_prior = _draw_prior(setup, data, prior_key, DRAWN_AT_ONCE)
+            latents = jnp.where(uniform < DRAWN[0] + DRAWN[1], latents, of_prior)
+        log_prior = _log_prior(setup, data, latents)
+        eps, bent, log_det = _whiten(flow, state, latents)
+        log_q = jax.vmap(lambda w: _log_normal(bent, w) + log_det)(widths)
+        parts = jnp.concatenate([log_q, log_prior[None]]) + jnp.log(jnp.array(DRAWN))[:, None]
+        density = jax.nn.logsumexp(parts, axis=0) if mixed else log_q[0]
+        target = _observed_ratio(setup, data, state, critic, eps, bent) + log_prior
+        values = jax.vmap(lambda k, u: _run(setup, data, k, u).values)(
+            jax.random.split(run_key, DRAWN_AT_ONCE), latents
+        )
+        return Draws(values, target - density)
+
+    many = jax.lax.map(batch, jax.random.split(key, -(-num_draws // DRAWN_AT_ONCE)))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:num_draws], many)
+
+
+def parameters(data: Prepared, state: State) -> dict[str, np.ndarray]:
+    """The parameters of q by name, with the centre and spread of the space it lives in."""
+    bent = jax.tree_util.tree_leaves_with_path(state.flow_average) if state.bent else []
+    named = {
+        **state.q._asdict(),
+        **{f"flow{jax.tree_util.keystr(path)}": leaf for path, leaf in bent},
+        "centre_globals": data.latent_centre,
+        "spread_globals": data.latent_spread,
+    }
+    return {name: np.asarray(value) for name, value in named.items()}
+
+
+def surprise(data: Prepared) -> float:
+    """The share of data sets simulated at the prior that are at least as far out as the observed one: by the number,
+    of all the numbers of a data set, that is furthest from its median among the simulations, in units of its spread."""
+    values = np.asarray(data.data)
+    finite = np.all(np.isfinite(values), axis=(1, 2))
+    observed = np.concatenate(
+        [np.asarray(value, float).reshape(len(value), -1) for value in data.arrays.observed.values()], axis=1
+    )
+    centre, spread = np.asarray(data.features.centre), np.asarray(data.features.spread)
+    furthest = np.max(np.abs((values[finite] - centre) / spread), axis=(1, 2))
+    return float(np.mean(furthest >= np.max(np.abs((observed - centre) / spread))))
+
+
+def _follow(q: Normal, eps: jax.Array, weight: jax.Array, rate: jax.Array) -> tuple[Normal, jax.Array]:
+    """The Gaussian a step closer to the weighted moments of eps, in its own coordinates; and whether that is finite."""
+    total, size = jnp.sum(weight), eps.shape[1]
+    near = jnp.where(weight[:, None] > 0, eps, 0.0)
+    rate = rate * total
+    mean = weight @ near / total
+    moved = jnp.einsum("s,si,sj->ij", weight, near, near) / total - rate * jnp.outer(mean, mean)
+    root = jnp.linalg.cholesky((1.0 - rate) * jnp.eye(size) + rate * moved + 1e-6 * jnp.eye(size))
+    new = Normal(q.loc + rate * (q.tril @ mean), q.tril @ root)
+    return new, all_finite(new)
+
+
+def _draw(flow: Flow, state: State, key: jax.Array, num_draws: int, width: Any) -> jax.Array:
+    base = width * jax.random.normal(key, (num_draws, state.q.loc.size))
+    bent = jax.lax.cond(state.bent, lambda e: jax.vmap(flow.forward)(e)[0], lambda e: e, base)
+    return state.q.loc + bent @ state.q.tril.T
+
+
+def _whiten(flow: Flow, state: State, latents: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(S, G): latents as eps of the Gaussian, as eps of the flow; (S,) the log determinant from latents to these."""
+    eps = solve_triangular(state.q.tril, (latents - state.q.loc).T, lower=True).T
+    straight = -jnp.sum(jnp.log(jnp.diagonal(state.q.tril)))
+    bent, log_det = jax.lax.cond(state.bent, lambda e: jax.vmap(flow.inverse)(e), lambda e: (e, jnp.zeros(len(e))), eps)
+    return eps, bent, log_det + straight
+
+
+def _log_normal(eps: jax.Array, width: Any) -> jax.Array:
+    """Log density of independent normals of standard deviation `width`: (S, d) to (S,)."""
+    return -jnp.sum((eps / width) ** 2, axis=-1) / 2 - eps.shape[-1] * (jnp.log(width) + jnp.log(2 * jnp.pi) / 2)
+
+
+def _run(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> Run:
+    raw = data.latent_centre + data.latent_spread * latents
+    none = jnp.zeros((setup.layout.num_points, 0))
+    return run_points(key, setup.program, setup.layout, data.arrays.inputs, raw, none)
+
+
+def _log_prior(setup: Setup, data: Prepared, latents: jax.Array) -> jax.Array:
+    """(S,): log density of standardised latents under the prior."""
+    logs = jax.vmap(lambda u: _run(setup, data, jax.random.key(0), u).log_prior_global)(latents)
+    return logs + jnp.sum(jnp.log(data.latent_spread))
+
+
+def _draw_prior(setup: Setup, data: Prepared, key: jax.Array, num_draws: int) -> jax.Array:
+    draw = jax.vmap(lambda k: prior_draw(k, setup.program, setup.layout, data.arrays.inputs)[0])
+    return (draw(jax.random.split(key, num_draws)) - data.latent_centre) / data.latent_spread
+
+
+def _distance(setup: Setup, data: Prepared, simulated: jax.Array) -> jax.Array:
+    """(N, D): logarithm of the median distance of simulations (S, N, D) from the data."""
+    off = jnp.abs(simulated - flatten(setup.layout, data.arrays.observed))
+    finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2), keepdims=True)
+    median = jnp.nan_to_num(jnp.nanmedian(jnp.where(finite, off, jnp.nan), axis=0))
+    return jnp.log(jnp.maximum(median, 1e-3 * data.features.spread))
+
+
+def _features(setup: Setup, data: Prepared, state: State, values: jax.Array) -> jax.Array:
+    """(..., N, F): data (..., N, D) on the scale of the prior and, of a single point, also on that of its distance from
+    what was observed; covariates."""
+    columns = [jnp.arcsinh((values - data.features.centre) / data.features.spread)]
+    if setup.layout.num_points == 1:
+        observed = flatten(setup.layout, data.arrays.observed)
+        columns.append(jnp.arcsinh((values - observed) * jnp.exp(-state.local)))
+    covariates = data.features.covariates
+    columns.append(jnp.broadcast_to(covariates, (*values.shape[:-1], covariates.shape[-1])))
+    return jnp.concatenate(columns, axis=-1)
+
+
+def _observed_ratio(
+    setup: Setup, data: Prepared, state: State, critic: PairCritic, eps: jax.Array, bent: jax.Array
+) -> jax.Array:
+    """(S,): r of the data and each draw."""
+    features = _features(setup, data, state, flatten(setup.layout, data.arrays.observed))
+    return critic.pairs(critic.of_data(features)[None], jax.vmap(critic.of_latents)(eps, bent))[0]
+
+
+def _make(setup: Setup, key: jax.Array, data: Prepared) -> tuple[PairCritic, Flow]:
+    critic_key, flow_key = jax.random.split(key)
+    values = jax.eval_shape(lambda: data.data[0])
+    num_features = values.shape[-1] * (1 + (setup.layout.num_points == 1)) + data.features.covariates.shape[-1]
+    size = setup.layout.global_dim
+    critic = PairCritic(num_features, size, width=setup.width, rank=setup.rank, pairs=PAIRS, key=critic_key)
+    return critic, Flow(size, splits=SPLITS, width=FLOW_WIDTH, key=flow_key)
+
+
+def _restore(setup: Setup, data: Prepared, ratio: Any, flow: Any) -> tuple[PairCritic, Flow]:
+    skeleton = eqx.filter_eval_shape(lambda: _make(setup, jax.random.key(0), data))
+    _, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    critic, bend = static
+    return eqx.combine(ratio, critic), eqx.combine(flow, bend)
+
+
+def _ratio_optimizer(setup: Setup) -> optax.GradientTransformation:
+    return optax.chain(optax.clip_by_global_norm(CLIP_NORM), setup.disc_optimizer.transformation())
+
+
+def _flow_optimizer() -> optax.GradientTransformation:
+    return optax.chain(optax.clip_by_global_norm(CLIP_NORM), optax.adam(1.0))

@@ -1,0 +1,53 @@
+"""The ratio estimator for whole data sets: two towers, and a layer over pairs.
+
+    r(x, latents) = <phi(x), psi(latents)> + sum_k w_k silu(a_k(x) + b_k(latents))
+
+The product is that of `critic`, exact where a log likelihood is quadratic. The layer over pairs sees sums of a function
+of the data and one of the latents, so differences between them: a needle in a posterior is a narrow function of a
+difference, and no product of low rank. A data set of several points enters by the sum of its points' features.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from tacit.inference.critic import CLIP, DataTower
+
+# What the latents bent by a flow are limited to.
+BENT_CLIP = 5.0
+
+
+class PairCritic(eqx.Module):
+    """phi, psi and w; features of data (N, D), latents as eps of the Gaussian and eps of the flow, (d,) each."""
+
+    data: DataTower
+    latent: eqx.nn.MLP
+    weight: jax.Array
+    num_products: int = eqx.field(static=True)
+
+    def __init__(
+        self, num_features: int, num_latents: int, *, width: int, rank: int, pairs: int, key: jax.Array
+    ) -> None:
+        data_key, latent_key, weight_key = jax.random.split(key, 3)
+        self.num_products = rank + num_latents + num_latents * (num_latents + 1) // 2
+        self.data = DataTower(num_features, self.num_products + pairs, width, key=data_key)
+        self.latent = eqx.nn.MLP(2 * num_latents, rank + pairs, width, 2, jax.nn.silu, key=latent_key)
+        self.weight = jax.random.normal(weight_key, (pairs,)) * pairs**-0.5
+
+    def of_data(self, features: jax.Array) -> jax.Array:
+        """phi and a of one data set: (N, D) to (F + K,)."""
+        return jnp.sum(jax.vmap(self.data)(features), axis=0)
+
+    def of_latents(self, eps: jax.Array, bent: jax.Array) -> jax.Array:
+        """psi and b of one draw: (d,), (d,) to (F + K,)."""
+        eps = CLIP * jnp.tanh(eps / CLIP)
+        learnt = self.latent(jnp.concatenate([eps, BENT_CLIP * jnp.tanh(bent / BENT_CLIP)]))
+        i, j = jnp.tril_indices(eps.shape[0])
+        return jnp.concatenate([eps, eps[i] * eps[j] / 2, learnt])
+
+    def pairs(self, of_data: jax.Array, of_latents: jax.Array) -> jax.Array:
+        """r of every pair: (..., X, F + K) and (..., S, F + K) to (..., X, S)."""
+        F = self.num_products
+        products = jnp.einsum("...xf,...sf->...xs", of_data[..., :F], of_latents[..., :F]) * F**-0.5
+        sums = of_data[..., :, None, F:] + of_latents[..., None, :, F:]
+        return products + jax.nn.silu(sums) @ self.weight

@@ -1,0 +1,225 @@
+"""The forward objective: posteriors of one observation against closed forms and quadrature, and its budget."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from scipy import stats
+
+from tacit.errors import DivergedError, InferenceError
+from tacit.inference import InferenceOptions, Parts, Problem, finalize, fit, initialize, load, run, save
+from tacit.inference import ring as rings
+from tacit.inference.pair_critic import PairCritic
+from tacit.ppl import Implicit, Normal, plate
+
+KEY = jax.random.key(0)
+NOISE = 0.3
+SHORT = {"steps": 1500, "simulations": 6000}
+
+
+def squared(key, theta):
+    """One number that does not tell the sign of theta, and one that says nothing."""
+    own, other = jax.random.normal(key, (2,))
+    return jnp.stack([theta**2 + NOISE * own, other])
+
+
+def two_modes():
+    theta = Normal(0.0, 1.0, name="theta")
+    Implicit(squared, theta, name="x")
+
+
+def linear(key, theta):
+    return theta + jnp.array([0.1, 1.0]) * jax.random.normal(key, (2,))
+
+
+def conjugate():
+    theta = Normal(np.zeros(2), 1.0, name="theta")
+    Implicit(linear, theta, name="x")
+
+
+def failing(key, theta):
+    """Fails wherever theta is negative."""
+    return jnp.where(theta < 0, jnp.nan, theta + 0.5 * jax.random.normal(key))
+
+
+def half():
+    theta = Normal(0.0, 1.0, name="theta")
+    Implicit(failing, theta, name="x")
+
+
+@pytest.fixture(scope="module")
+def squares():
+    """A fit whose posterior has two modes, at +-1."""
+    options = InferenceOptions(objective="forward", **SHORT)
+    return fit(jax.random.key(1), Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options, num_draws=4000)
+
+
+def test_both_modes_have_their_mass(squares):
+    theta = squares.posterior["theta"]
+    grid = np.linspace(-4.0, 4.0, 4001)
+    density = stats.norm.pdf(grid) * stats.norm.pdf(1.0, grid**2, NOISE)
+    density /= density.sum()
+    assert np.mean(theta > 0) == pytest.approx(0.5, abs=0.06)
+    exact = np.interp([0.1, 0.3, 0.7, 0.9], np.cumsum(density), grid)
+    np.testing.assert_allclose(np.quantile(theta, [0.1, 0.3, 0.7, 0.9]), exact, atol=0.06)
+
+
+def test_what_a_gaussian_does_not_cover_is_covered_by_a_flow_and_the_fit_says_so(squares):
+    assert squares.diagnostics["family"] == "flow"
+    assert squares.diagnostics["objective"] == "forward"
+    assert squares.diagnostics["resampled"]
+    assert squares.diagnostics["k_hat"] < 0.7
+    assert squares.warnings == []
+    assert any(name.startswith("flow") for name in squares.variational)
+
+
+@pytest.mark.parametrize("budget", [200, 1001, 6000])
+def test_simulations_never_exceed_the_budget(budget):
+    options = InferenceOptions(objective="forward", steps=400, simulations=budget)
+    session = run(initialize(KEY, Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options))
+    made = finalize(session, 100).diagnostics["simulations"]
+    assert 0.9 * budget <= made <= budget
+
+
+@pytest.fixture(scope="module")
+def near():
+    options = InferenceOptions(objective="forward", **SHORT)
+    return fit(jax.random.key(2), Problem(conjugate, {"x": np.array([0.8, -1.0])}), options=options, num_draws=4000)
+
+
+def test_a_conjugate_posterior(near):
+    variance = 1.0 / (1.0 + 1.0 / np.array([0.1, 1.0]) ** 2)
+    mean = variance * np.array([0.8, -1.0]) / np.array([0.1, 1.0]) ** 2
+    theta = near.posterior["theta"]
+    assert np.all(np.abs(theta.mean(axis=0) - mean) < 0.15 * np.sqrt(variance))
+    np.testing.assert_allclose(theta.std(axis=0), np.sqrt(variance), rtol=0.1)
+
+
+def test_a_gaussian_that_is_enough_stays(near):
+    assert near.diagnostics["family"] == "full_rank"
+    assert set(near.variational) == {"loc", "tril", "centre_globals", "spread_globals"}
+
+
+def test_data_that_the_model_does_not_produce_are_told():
+    options = InferenceOptions(objective="forward", **SHORT)
+    far = fit(jax.random.key(2), Problem(conjugate, {"x": np.array([30.0, -1.0])}), options=options, num_draws=100)
+    assert far.diagnostics["surprise"] == 0.0
+    assert any("outside what the model produces" in each for each in far.warnings)
+
+
+def test_without_resampling_draws_are_those_of_q():
+    options = InferenceOptions(objective="forward", resample=False, **SHORT)
+    own = fit(jax.random.key(2), Problem(conjugate, {"x": np.array([0.8, -1.0])}), options=options, num_draws=2000)
+    assert "resampled" not in own.diagnostics
+    theta = own.posterior["theta"]
+    loc, tril = own.variational["loc"], own.variational["tril"]
+    centre, spread = own.variational["centre_globals"], own.variational["spread_globals"]
+    sd = spread * np.sqrt(np.sum(tril**2, axis=1))
+    assert np.all(np.abs(theta.mean(axis=0) - (centre + spread * loc)) < 5 * sd / np.sqrt(2000))
+    np.testing.assert_allclose(theta.std(axis=0), sd, rtol=5 * np.sqrt(0.5 / 2000))
+
+
+def test_a_session_goes_on_bit_for_bit(near):
+    options = InferenceOptions(objective="forward", **SHORT)
+    problem = Problem(conjugate, {"x": np.array([0.8, -1.0])})
+    session = run(initialize(jax.random.key(2), problem, options=options), stop=lambda: True)
+    assert 0 < session.done < session.total
+    saved = {name: value.copy() for name, value in save(session).items()}
+    again = finalize(run(load(problem, saved, options=options)), 4000)
+    np.testing.assert_array_equal(again.posterior["theta"], near.posterior["theta"])
+
+
+def test_simulations_that_fail_are_dropped_and_counted():
+    options = InferenceOptions(objective="forward", **SHORT)
+    result = fit(jax.random.key(3), Problem(half, {"x": np.array(0.6)}), options=options, num_draws=2000)
+    assert result.diagnostics["dropped_simulations"] > 500
+    assert any("were not finite and were dropped" in each for each in result.warnings)
+    # The law of what works: the prior's half, and a normal likelihood.
+    exact = stats.truncnorm(-0.48 / np.sqrt(0.2), np.inf, 0.48, np.sqrt(0.2))
+    assert np.mean(result.posterior["theta"] > 0) > 0.97
+    assert result.posterior["theta"].mean() == pytest.approx(exact.mean(), abs=0.15 * exact.std())
+
+
+def test_simulations_that_all_fail_end_the_fit():
+    def program():
+        theta = Normal(0.0, 1.0, name="theta")
+        Implicit(lambda key, theta: theta * jnp.nan, theta, name="x")
+
+    with pytest.raises(DivergedError):
+        fit(KEY, Problem(program, {"x": np.array(0.6)}), options=InferenceOptions(objective="forward", **SHORT))
+
+
+def of_points(N):
+    theta = Normal(0.0, 1.0, name="theta")
+    with plate("N", N):
+        Normal(theta, 1.0, name="x")
+
+
+def with_locals(N):
+    with plate("N", N):
+        z = Normal(0.0, 1.0, name="z")
+        Normal(z, 1.0, name="x")
+
+
+@pytest.mark.parametrize(
+    ("program", "num_points", "objective"),
+    [(of_points, 4, "forward"), (of_points, 5, "reverse"), (with_locals, 4, "reverse")],
+)
+def test_few_points_without_latents_of_their_own_are_learnt_whole(program, num_points, objective):
+    problem = Problem(program, {"x": np.zeros(num_points)}, {"N": num_points}, {"N": ()})
+    assert initialize(KEY, problem).setup.objective == objective
+    assert initialize(KEY, problem, options=InferenceOptions(objective="reverse")).setup.objective == "reverse"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": "klqp"},
+        {"contrast": "empirical"},
+        {"ratio_loss": "log"},
+        {"family": "mean_field"},
+        {"restarts": 2},
+        {"stop_when_flat": True},
+        {"gen_optimizer": {"name": "adam"}},
+    ],
+)
+def test_options_that_the_forward_objective_has_not_are_refused(wrong):
+    with pytest.raises(ValidationError, match="objective 'forward'"):
+        InferenceOptions(objective="forward", **wrong)
+
+
+def test_problems_that_the_forward_objective_has_not_are_refused():
+    options = InferenceOptions(objective="forward")
+    problem = Problem(with_locals, {"x": np.zeros(4)}, {"N": 4}, {"N": ()})
+    with pytest.raises(InferenceError, match="'z' is of each data point"):
+        initialize(KEY, problem, options=options)
+    problem = Problem(of_points, {"x": np.zeros(4)}, {"N": 4}, {"N": ()})
+    with pytest.raises(InferenceError, match="leave `parts` out"):
+        initialize(KEY, problem, options=options, parts=Parts(scale=2.0))
+
+
+def test_a_ring_keeps_the_newest():
+    latents, data = np.arange(10.0)[:, None], np.arange(10.0)[:, None, None]
+    ring = rings.start(6, jnp.asarray(latents[:4]), jnp.asarray(data[:4]))
+    ring = rings.write(ring, jnp.asarray(latents[4:8]), jnp.asarray(data[4:8]).at[0].set(jnp.nan))
+    assert int(ring.written) == 8
+    assert sorted(ring.latents[:, 0].tolist()) == [2, 3, 4, 5, 6, 7]
+    taken, values, finite = rings.batch(ring, KEY, 2, 50)
+    assert sorted(taken[:2, 0].tolist()) == [6, 7]
+    assert set(taken[2:, 0].tolist()) == {2, 3, 4, 5}
+    np.testing.assert_array_equal(np.asarray(finite), np.asarray(taken[:, 0] != 4))
+    np.testing.assert_array_equal(np.asarray(values[:, 0, 0])[finite], np.asarray(taken[:, 0])[finite])
+    assert np.all(np.asarray(values)[~np.asarray(finite)] == 0.0)
+
+
+def test_pairs_are_of_every_data_set_and_every_draw():
+    critic = PairCritic(3, 2, width=8, rank=4, pairs=5, key=KEY)
+    points, eps = jax.random.normal(KEY, (6, 4, 3)), jax.random.normal(KEY, (7, 2))
+    of_data, of_latents = jax.vmap(critic.of_data)(points), jax.vmap(critic.of_latents)(eps, eps)
+    table = critic.pairs(of_data, of_latents)
+    assert table.shape == (6, 7)
+    one = critic.pairs(critic.of_data(points[2])[None], critic.of_latents(eps[3], eps[3])[None])
+    np.testing.assert_allclose(one[0, 0], table[2, 3], rtol=1e-4, atol=1e-5)
+    # The points of a data set have no order.
+    np.testing.assert_allclose(critic.of_data(points[2][::-1]), of_data[2], rtol=1e-4, atol=1e-5)
