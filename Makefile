@@ -37,7 +37,7 @@ format: $(STAMP) ## Rewrite the code in the house format.
 
 docs: $(STAMP) ## Write what is made from the code into docs, and build the site in the folder site.
 	$(BIN)/python -m tools.docs
-	$(BIN)/mkdocs build --quiet --strict --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
 
 gallery: $(STAMP) ## Fit every model to its example and draw it for the gallery; ONLY=poisson-rate.
 	$(BIN)/python -m tools.docs.fitting $(ONLY)

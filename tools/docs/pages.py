@@ -68,11 +68,11 @@ def _latents(model: Model) -> str:
     ]
     rows += [(f"`{name}`", shape_words(model.variables[name].shape), "", "computed") for name in model.deterministics]
     options = json.dumps(dict(model.defaults)) if model.defaults else ""
-    own = f"Default options of its own: `{options}`." if options else "It has no default options of its own."
+    own = f"Default options of its own: `{options}`; the others" if options else "Its default options"
     return (
         "## What is inferred\n\n"
         + table(("variable", "size", "support", "scope"), rows)
-        + f"\n{own} All others are those of [the service](../options.md).\n"
+        + f"\n{own} are those of [the service](../options.md).\n"
     )
 
 
