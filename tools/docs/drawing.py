@@ -66,8 +66,7 @@ def draw(model: Model, draws: Mapping[str, Numbers], path: Path) -> None:
       path: of the file.
     """
     panels = [panel for name in model.observed for panel in _panels(model, name, draws)]
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "tacit", "font.size": 9, "font.family": "sans-serif"}
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tacit", "font.size": 9}):
         figure = Figure(figsize=(8.0, 2.9 * len(panels)), layout="constrained", facecolor="white")
         grid = figure.subplots(len(panels), 2, sharey="row", squeeze=False)
         for panel, row in zip(panels, grid, strict=True):
@@ -229,7 +228,8 @@ def _quantiles(draws: Numbers) -> Numbers:
     # Draws of a prior may overflow, and then be no numbers: every other of those counts as too large.
     beyond = np.where(np.arange(len(draws)) % 2, _BEYOND, -_BEYOND).reshape(-1, *[1] * (draws.ndim - 1))
     known = np.where(np.isnan(draws), beyond, draws.astype(np.float64))
-    return np.quantile(known.clip(-_BEYOND, _BEYOND), _QUANTILES, axis=0)
+    found: Numbers = np.quantile(known.clip(-_BEYOND, _BEYOND), _QUANTILES, axis=0)
+    return found
 
 
 def _limits(panel: Panel) -> tuple[float, float, bool]:

@@ -65,7 +65,7 @@ def fitted(model: Model) -> dict[str, Any]:
     SCRATCH.mkdir(parents=True, exist_ok=True)
     arrays = {f"prior/{name}": values for name, values in before.items()}
     arrays |= {f"posterior/{name}": values for name, values in after.items()}
-    np.savez_compressed(SCRATCH / f"{model.name}.npz", **arrays)
+    np.savez_compressed(SCRATCH / f"{model.name}.npz", allow_pickle=False, **arrays)
     few = {name: values for name, values in samples.items() if values[0].size <= 12}
     return {
         "code_hash": model.code_hash,
