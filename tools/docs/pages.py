@@ -33,7 +33,8 @@ def index(models: Mapping[str, Model], record: Mapping[str, Any]) -> str:
         "*local* if there is one for each data point.\n\n"
         + table(("model", "name", "kind", "latent variables"), rows)
         + f"\nThe pictures are of fits with the model's default options, but at most {MOST_STEPS:,} steps "
-        f"(`make gallery`): enough to see, too few for some: read the warnings below a picture. How near posteriors come to exact ones "
+        f"(`make gallery`): enough to see, too few for some: read the warnings below a picture. "
+        "How near posteriors come to exact ones "
         "is in [Accuracy](../accuracy.md), how a model is written in [Writing a model](../models.md).\n"
     )
 
