@@ -168,14 +168,10 @@ class Reader:
     def _stop(self) -> None:
         """What Ctrl-C does; a test that runs in the background could not send that."""
         servers, self._servers = self._servers, []
-        for server in reversed(servers):
-            server.terminate()
-            try:
-                # An API by itself ends its work and then ends as the signal asks.
-                assert server.wait(timeout=60) in (0, -signal.SIGTERM), "it did not stop well"
-            finally:
-                server.kill()
-                server.wait()
+        with contextlib.ExitStack() as ends:
+            # In the order of their start, so that they end in the other; one that ends badly keeps none from ending.
+            for server in servers:
+                ends.callback(_end, server)
 
     def _python(self, text: str, name: str, names: dict[str, Any]) -> str:
         out = io.StringIO()
@@ -235,6 +231,16 @@ class _Shell:
         self._process.wait(timeout=30)
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    server.terminate()
+    try:
+        # An API by itself ends its work and then ends as the signal asks.
+        assert server.wait(timeout=60) in (0, -signal.SIGTERM), "it did not stop well"
+    finally:
+        server.kill()
+        server.wait()
 
 
 def reader(folder: Path, *, jax_cache: Path, **given: Any) -> Reader:
