@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check browser format bench accuracy fuzz chaos load lock clean
+.PHONY: help demo test check browser format docs gallery bench accuracy fuzz chaos load lock clean
 
 help: ## Show this help.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,14 @@ format: $(STAMP) ## Rewrite the code in the house format.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(STAMP) ## Write what is made from the code into docs, and build the site in the folder site.
+	$(BIN)/python -m tools.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+
+gallery: $(STAMP) ## Fit every model to its example and draw it for the gallery; ONLY=poisson-rate.
+	$(BIN)/python -m tools.docs.fitting $(ONLY)
+	$(BIN)/python -m tools.docs
+
 bench: $(STAMP) ## Measure speed; prints ratios taken side by side.
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.language
@@ -63,4 +71,4 @@ lock: $(STAMP) ## Resolve the dependencies anew into the three lock files.
 	$(LOCK) --group dev --output-file requirements-dev.lock
 
 clean: ## Remove the environment and caches.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache

@@ -8,6 +8,7 @@ import numpy as np
 
 from model_registry import load_registry
 from tacit.inference import InferenceOptions, fit
+from tests.docs.pages import read
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -16,14 +17,8 @@ def _blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
 
 
-def test_the_session_of_the_client_runs(service, capsys):
-    (code,) = [block for block in _blocks() if "tacit.client" in block]
-    assert "http://127.0.0.1:8000" in code
-    found = {}
-    exec(code.replace("http://127.0.0.1:8000", service.address), found)
-    found["client"].close()
-    assert found["idata"].posterior["theta"].shape == (1, 2000, 8)
-    assert "theta[7]" in capsys.readouterr().out
+def test_the_readme_runs(service, tmp_path, jax_cache):
+    read(README, service, tmp_path, jax_cache)
 
 
 def test_the_model_in_the_readme_is_served_and_fits(tmp_path):

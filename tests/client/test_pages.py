@@ -1,15 +1,12 @@
 """What docs/client.md and docs/cli.md show runs."""
 
-import os
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tacit.client.commands.exits import Exit
+from tests.docs.pages import read
 from tests.running import Up
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -35,24 +32,9 @@ def test_the_client_page(
 
 
 @pytest.mark.timeout(900)  # a dozen commands, and programs are compiled for most of them
-def test_the_page_of_the_command_line(service: Up, tmp_path: Path) -> None:
-    blocks = re.findall(r"^```console\n(.*?)^```$", (DOCS / "cli.md").read_text(), flags=re.MULTILINE | re.DOTALL)
-    commands = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    python = shlex.quote(sys.executable)
-    script = [f'tacit() {{ {python} -m tacit.client.cli "$@"; }}', f'python() {{ {python} "$@"; }}', *commands]
-    env = os.environ | {"TACIT_URL": service.address}
-    shown = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", "\n".join(script)],
-        env=env,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert shown.returncode == 0, shown.stderr
+def test_the_page_of_the_command_line(service: Up, tmp_path: Path, jax_cache: Path) -> None:
+    read(DOCS / "cli.md", service, tmp_path, jax_cache)
     assert {path.name for path in tmp_path.iterdir()} == {"counts.json", "posterior.nc"}
-    assert "columns that are not used: day" in shown.stderr
-    float(shown.stdout.splitlines()[-1])
 
 
 def test_the_page_of_the_command_line_lists_all_exit_codes() -> None:
