@@ -358,7 +358,7 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
         setup = setup._replace(first=first, fresh=fresh, ring=min(options.simulations, forward.RING))
     rates = Rates(
         steps=jnp.float32(options.steps),
-        disc=jnp.float32(options.disc_learning_rate),
+        disc=jnp.float32(options.disc_learning_rate or (5e-3 if objective == "reverse" else forward.RATIO_RATE)),
         gen=jnp.float32(options.gen_learning_rate),
         proposal_width=jnp.float32(options.proposal_width),
         tolerance=jnp.float32(options.flat_tolerance if options.stop_when_flat else -1.0),

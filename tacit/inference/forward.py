@@ -54,6 +54,8 @@ CAP = 20.0 / 512.0
 EVERY = 2
 # Hidden units of the towers, and their learnt features, unless asked otherwise.
 WIDTH, RANK = 128, 64
+# The ratio estimator's rate unless asked otherwise.
+RATIO_RATE = 2e-3
 # Hidden units of the layer over pairs; splits of the flow (two layers each) and its hidden units.
 PAIRS = 32
 SPLITS = 4
@@ -64,8 +66,8 @@ LAST_RATE = 1e-3
 FLOW_RATE = 0.02
 CLIP_NORM = 10.0
 # The flow is taken up between these shares of the steps, once the divergence of the Gaussian is above LIMIT.
-DECIDE_FROM, DECIDE_UNTIL = 0.2, 0.6
-DIVERGENCE_LIMIT = 0.02
+DECIDE_FROM, DECIDE_UNTIL = 0.3, 0.6
+DIVERGENCE_LIMIT = 0.05
 # Running averages of figures are over about this share of the steps.
 FIGURES_OVER = 0.05
 # Of r and the flow, averages over about so many updates.
@@ -225,7 +227,7 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
     latents, simulated, finite = rings.batch(state.ring, key, setup.fresh, BATCH - setup.fresh)
     _, flow = _restore(setup, data, state.ratio, state.flow_average)
     eps, bent, _ = _whiten(flow, state, latents)
-    features = _features(setup, data, state, simulated)
+    features = _features(setup, data, state, simulated, ~finite)
     groups = max(1, BATCH // setup.latent_samples)
 
     def grouped(x: jax.Array) -> jax.Array:
@@ -233,18 +235,14 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
         size = len(x) // groups
         return jnp.swapaxes(x[: groups * size].reshape(size, groups, *x.shape[1:]), 0, 1)
 
-    finite = grouped(finite)
-
     def loss(ratio: Any) -> tuple[jax.Array, jax.Array]:
         critic, _ = _restore(setup, data, ratio, state.flow)
         of_data = grouped(jax.vmap(critic.of_data)(features))
         of_latents = grouped(jax.vmap(critic.of_latents)(eps, bent))
-        # A latent whose simulation failed is no alternative either: what is learnt is the law given that it works.
-        logits = jnp.where(finite[:, None, :], critic.pairs(of_data, of_latents), -1e9)
+        logits = critic.pairs(of_data, of_latents)
         own = jnp.diagonal(logits, axis1=1, axis2=2)
-        count = jnp.maximum(jnp.sum(finite), 1)
-        cross_entropy = jnp.sum(jnp.where(finite, jax.nn.logsumexp(logits, axis=-1) - own, 0.0)) / count
-        return cross_entropy, jnp.sum((own >= jnp.max(logits, axis=-1)) & finite) / count
+        cross_entropy = jnp.mean(jax.nn.logsumexp(logits, axis=-1) - own)
+        return cross_entropy, jnp.mean(own >= jnp.max(logits, axis=-1))
 
     (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio)
     move, optimizer = _ratio_optimizer(setup).update(gradient, state.ratio_optimizer, state.ratio)
@@ -433,15 +431,20 @@ def _distance(setup: Setup, data: Prepared, simulated: jax.Array) -> jax.Array:
     return jnp.log(jnp.maximum(median, 1e-3 * data.features.spread))
 
 
-def _features(setup: Setup, data: Prepared, state: State, values: jax.Array) -> jax.Array:
+def _features(setup: Setup, data: Prepared, state: State, values: jax.Array, failed: jax.Array) -> jax.Array:
     """(..., N, F): data (..., N, D) on the scale of the prior and, of a single point, also on that of its distance from
-    what was observed; covariates."""
+    what was observed; covariates; and whether the simulation failed (...,).
+
+    A failure is an outcome like others: so the posterior is that of latents at which the simulator works and makes the
+    data, and where it always fails there is none.
+    """
     columns = [jnp.arcsinh((values - data.features.centre) / data.features.spread)]
     if setup.layout.num_points == 1:
         observed = flatten(setup.layout, data.arrays.observed)
         columns.append(jnp.arcsinh((values - observed) * jnp.exp(-state.local)))
     covariates = data.features.covariates
     columns.append(jnp.broadcast_to(covariates, (*values.shape[:-1], covariates.shape[-1])))
+    columns.append(jnp.broadcast_to(failed[..., None, None], (*values.shape[:-1], 1)).astype(float))
     return jnp.concatenate(columns, axis=-1)
 
 
@@ -449,14 +452,14 @@ def _observed_ratio(
     setup: Setup, data: Prepared, state: State, critic: PairCritic, eps: jax.Array, bent: jax.Array
 ) -> jax.Array:
     """(S,): r of the data and each draw."""
-    features = _features(setup, data, state, flatten(setup.layout, data.arrays.observed))
+    features = _features(setup, data, state, flatten(setup.layout, data.arrays.observed), jnp.asarray(False))
     return critic.pairs(critic.of_data(features)[None], jax.vmap(critic.of_latents)(eps, bent))[0]
 
 
 def _make(setup: Setup, key: jax.Array, data: Prepared) -> tuple[PairCritic, Flow]:
     critic_key, flow_key = jax.random.split(key)
     values = jax.eval_shape(lambda: data.data[0])
-    num_features = values.shape[-1] * (1 + (setup.layout.num_points == 1)) + data.features.covariates.shape[-1]
+    num_features = values.shape[-1] * (1 + (setup.layout.num_points == 1)) + data.features.covariates.shape[-1] + 1
     size = setup.layout.global_dim
     critic = PairCritic(num_features, size, width=setup.width, rank=setup.rank, pairs=PAIRS, key=critic_key)
     return critic, Flow(size, splits=SPLITS, width=FLOW_WIDTH, key=flow_key)

@@ -102,7 +102,12 @@ class InferenceOptions(BaseModel):
     proposal_width: float = Field(
         2.0, gt=0.0, le=10.0, description="Simulations are made at latents this much wider than the variational family."
     )
-    disc_learning_rate: float = Field(5e-3, gt=0.0, le=1.0, description="Of the ratio estimator.")
+    disc_learning_rate: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        description="Of the ratio estimator. By default 0.005; under the forward objective 0.002.",
+    )
     gen_learning_rate: float = Field(
         0.1, gt=0.0, le=1.0, description="Of q. For natural gradients 1 is a Newton step; others do with a tenth."
     )

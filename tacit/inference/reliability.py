@@ -107,7 +107,10 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
         found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")
     if figures["dropped_simulations"]:
         share = figures["dropped_simulations"] / figures["simulations"]
-        found.append(f"{share:.2%} of the simulations were not finite and were dropped.")
+        found.append(
+            f"{share:.2%} of the simulations were not finite. That is an outcome like others: the posterior is that of "
+            "latents at which the program works."
+        )
     infinite = [name for name, value in posterior.items() if not np.all(np.isfinite(value))]
     if infinite:
         found.append(f"Some draws of {', '.join(infinite)} are not finite.")

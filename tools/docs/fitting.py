@@ -70,7 +70,7 @@ def fitted(model: Model) -> dict[str, Any]:
     return {
         "code_hash": model.code_hash,
         "method": chosen.method,
-        "family": chosen.family,
+        "family": found.diagnostics.get("family") or chosen.family or "full_rank",
         "steps": chosen.steps,
         "seed": SEED,
         "draws": DRAWS,
