@@ -18,7 +18,11 @@ const MEANINGS = {
   steps: "Steps made",
   skipped_updates: "Updates that were not finite and were skipped",
   simulated_points: "Data points simulated",
-  dropped_simulations: "Simulated points that were not finite and were dropped",
+  dropped_simulations: "Simulations that were not finite",
+  simulations: "Data sets simulated",
+  simulation_budget: "Data sets that might have been simulated",
+  divergence: "How far the posterior is from the family, as a divergence in nats; what resampling then corrects",
+  surprise: "Share of data sets simulated at the prior that are as far out as the data",
 };
 
 /** The verdict, the warnings, and the figures behind them. */

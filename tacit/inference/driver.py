@@ -277,7 +277,7 @@ def _compiled(setup: Setup) -> Compiled:
             state, seen, sums = carry
             now = rates._replace(steps=seen.total.astype(float))
             state = restarts.each(setup, lambda s: step(setup, now, data, s, only))(state)
-            if only is None:
+            if only is None and setup.objective == "reverse":
                 seen = stopping.watch(setup, rates, state, seen)
             return state, seen, sums + jnp.nan_to_num(jnp.stack([state.loss_gen, state.loss_disc, state.correct]))
 

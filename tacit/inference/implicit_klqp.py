@@ -32,7 +32,7 @@ from tacit.inference.families import GaussianBlocks, Latents
 from tacit.inference.features import feature_scale
 from tacit.inference.optimizers import NATURAL, Optimizer
 from tacit.inference.problem import Arrays, prior_draw, run_points, take_points
-from tacit.inference.rounds import CALIBRATE, Clock, clock, snapshot_interval
+from tacit.inference.rounds import CALIBRATE, Clock, arrival, clock, snapshot_interval
 from tacit.inference.state import (
     Data,
     Rates,
@@ -96,6 +96,7 @@ def init(setup: Setup, key: jax.Array, data: Data) -> State:
         trained_optimizer=laws.optimizer().init(trained),
         frame=laws.frame(setup, data, q, trained),
         frame_age=count,
+        arrived=count,
         snapshot=ratio,
         data_features=jnp.zeros(estimator.scale.shape if setup.summed else 0),
         calibration=calibration.empty(setup, estimator),
@@ -295,12 +296,16 @@ def _advance(setup: Setup, rates: Rates, data: Data, now: Clock, state: State) -
     """Lets the frame follow q, and averages q over the last steps."""
     averaged = state.step - (1.0 - AVERAGED) * rates.steps
     share = jnp.where(averaged < 0, 0.0, jnp.minimum(0.998, averaged / (10.0 + averaged)))
+    frame = jax.lax.cond(now.due, lambda: laws.frame(setup, data, state.q, state.trained), lambda: state.frame)
+    alone = setup.calibrated and setup.restarts == 1
+    moved = families.distance(state.frame, frame, TRUST_LOC, TRUST_LOG_SCALE) if alone else None
     averages, now_at = (state.q_average, state.trained_average), (state.q, state.trained)
     q_average, trained_average = jax.tree.map(lambda a, p: share * a + (1.0 - share) * p, averages, now_at)
     return state._replace(
         step=state.step + 1,
-        frame=jax.lax.cond(now.due, lambda: laws.frame(setup, data, state.q, state.trained), lambda: state.frame),
+        frame=frame,
         frame_age=jnp.where(now.due, 0, state.frame_age + 1),
+        arrived=arrival(rates, state, now.due, moved),
         q_average=q_average,
         trained_average=trained_average,
         calibration=choose(now.due, jax.tree.map(jnp.zeros_like, state.calibration), state.calibration),

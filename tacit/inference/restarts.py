@@ -20,7 +20,7 @@ from tacit.inference.families import GaussianBlocks
 from tacit.inference.state import Data, Setup, State
 
 # What all restarts have in common.
-CLOCK = ("step", "frame_age")
+CLOCK = ("step", "frame_age", "arrived")
 AXES = State(*(None if name in CLOCK else 0 for name in State._fields))
 # Estimates of the loss, each from `gen_samples` draws, that a judgement averages over.
 ESTIMATES = 64

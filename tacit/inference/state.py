@@ -92,7 +92,7 @@ class Calibration(NamedTuple):
 
 class State(NamedTuple):
     """All that changes during a fit, and all that is needed to go on with it in another process. `trained`: what q's
-    family has beside the Gaussian `q`; see `laws`."""
+    family has beside the Gaussian `q`; see `laws`. `arrived`: the step at which q no longer travelled, 0 before."""
 
     step: jax.Array
     key: jax.Array
@@ -107,6 +107,7 @@ class State(NamedTuple):
     trained_optimizer: Any
     frame: GaussianBlocks
     frame_age: jax.Array
+    arrived: jax.Array
     snapshot: Any
     data_features: jax.Array
     calibration: Calibration

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from tacit.inference.implicit_klqp import AVERAGED
-from tacit.inference.rounds import CALIBRATE, SETTLED
+from tacit.inference.rounds import CALIBRATE, settled_for
 from tacit.inference.state import Rates, Setup, State, choose
 
 WINDOW = 0.05
@@ -56,7 +56,7 @@ def watch(setup: Setup, rates: Rates, state: State, seen: Watch) -> Watch:
     """
     end = CALIBRATE if setup.calibrated else 1.0 - AVERAGED
     length = jnp.maximum(SHORTEST_WINDOW, jnp.floor(WINDOW * rates.steps))
-    made = state.step - jnp.floor(SETTLED * rates.steps)
+    made = settled_for(rates, state)
     active = (made > 0) & (state.step < end * rates.steps) & (seen.total >= rates.steps)
     now = choose(active, _add(seen.now, state.loss_disc if setup.calibrated else state.loss_gen), seen.now)
     full = active & (made % length == 0)

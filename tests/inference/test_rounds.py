@@ -8,7 +8,7 @@ import pytest
 from tacit.inference.rounds import clock, snapshot_interval
 from tacit.inference.state import Rates
 
-RATES = Rates(*(jnp.float32(x) for x in (12_000, 0.1, 0.1, 2.0, -1.0)))
+RATES = Rates(*(jnp.float32(x) for x in (12_000, 0.1, 0.1, 2.0, -1.0, 0, 0)))
 
 
 def setup(num_points, *, summed=True):
@@ -38,4 +38,4 @@ def test_q_moves_only_after_a_snapshot_in_its_frame(num_points):
 
 
 def state(age):
-    return types.SimpleNamespace(step=jnp.asarray(10), frame_age=jnp.asarray(age))
+    return types.SimpleNamespace(step=jnp.asarray(10), frame_age=jnp.asarray(age), arrived=jnp.asarray(0))

@@ -238,7 +238,8 @@ def _limits(panel: Panel) -> tuple[float, float, bool]:
     fitted = panel.draws["posterior"]
     found = _quantiles(fitted.reshape(-1, fitted.shape[-1]) if panel.values.ndim == 2 else fitted)
     least, most = float(panel.values.min()), float(panel.values.max())
-    far = _FAR * (most - least)
+    # Values that are all the same have no range of their own.
+    far = _FAR * ((most - least) or float(found[-1].max() - found[0].min()))
     low, high = max(least - far, min(least, found[0].min())), min(most + far, max(most, found[-1].max()))
     if panel.positive and most > _LONG_TAIL * np.median(panel.values):
         return 0.0, 4 * high, True
