@@ -190,6 +190,9 @@ class InferenceOptions(BaseModel):
             return "spends its budget: leave stop_when_flat out, and give fewer steps and simulations"
         if self.gen_optimizer.name != NATURAL:
             return "moves q by moments and its own Adam: leave gen_optimizer out"
+        for name in ("points", "disc_updates", "gen_updates", "gen_samples", "gen_points"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                return f"has its own numbers of updates and draws: leave {name} out"
         return None
 
     def resolved_points(self, num_points: int) -> int:

@@ -182,6 +182,8 @@ def test_few_points_without_latents_of_their_own_are_learnt_whole(program, num_p
         {"restarts": 2},
         {"stop_when_flat": True},
         {"gen_optimizer": {"name": "adam"}},
+        {"disc_updates": 2},
+        {"gen_samples": 64},
     ],
 )
 def test_options_that_the_forward_objective_has_not_are_refused(wrong):

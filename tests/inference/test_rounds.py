@@ -5,7 +5,7 @@ import types
 import jax.numpy as jnp
 import pytest
 
-from tacit.inference.rounds import clock, snapshot_interval
+from tacit.inference.rounds import TRAVEL, TRAVEL_MOST, arrival, clock, settled_for, snapshot_interval
 from tacit.inference.state import Rates
 
 RATES = Rates(*(jnp.float32(x) for x in (12_000, 0.1, 0.1, 2.0, -1.0, 0, 0)))
@@ -39,3 +39,29 @@ def test_q_moves_only_after_a_snapshot_in_its_frame(num_points):
 
 def state(age):
     return types.SimpleNamespace(step=jnp.asarray(10), frame_age=jnp.asarray(age), arrived=jnp.asarray(0))
+
+
+@pytest.mark.parametrize(
+    ("share", "due", "moved", "arrives"),
+    [
+        (TRAVEL - 0.01, True, 0.1, False),
+        (TRAVEL + 0.01, True, 1.0, False),
+        (TRAVEL + 0.01, True, 0.5, True),
+        (TRAVEL + 0.01, False, 0.5, False),
+        (TRAVEL_MOST + 0.01, True, 1.0, True),
+        (TRAVEL - 0.01, False, None, False),
+        (TRAVEL + 0.01, False, None, True),
+    ],
+)
+def test_q_travels_for_as_long_as_it_moves_as_far_as_it_may(share, due, moved, arrives):
+    steps = int(share * 12_000)
+    here = types.SimpleNamespace(step=jnp.asarray(steps), arrived=jnp.asarray(0))
+    arrived = int(arrival(RATES, here, jnp.asarray(due), None if moved is None else jnp.asarray(moved)))
+    assert arrived == (steps + 1 if arrives else 0)
+
+
+def test_it_arrives_once_and_two_longer_rounds_come_before_the_last():
+    here = types.SimpleNamespace(step=jnp.asarray(4000), arrived=jnp.asarray(3200))
+    assert int(arrival(RATES, here, jnp.asarray(True), jnp.asarray(0.1))) == 3200
+    assert float(settled_for(RATES, here)) == 4000 - 3200 - 1200
+    assert float(settled_for(RATES, state(0))) < 0

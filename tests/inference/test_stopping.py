@@ -12,6 +12,8 @@ from tacit.inference.rounds import clock
 from tacit.inference.state import Rates, Setup
 
 BUDGET = 1000
+# The step at which q no longer travelled.
+ARRIVED = jnp.asarray(250)
 
 
 def setup(*, calibrated):
@@ -21,11 +23,11 @@ def setup(*, calibrated):
 def total(losses, *, calibrated=False, tolerance=1.0):
     """The total after the losses of a whole budget, one a step."""
     here: Setup = setup(calibrated=calibrated)
-    rates = Rates(*(jnp.float32(x) for x in (BUDGET, 0.1, 0.1, 2.0, tolerance)))
+    rates = Rates(*(jnp.float32(x) for x in (BUDGET, 0.1, 0.1, 2.0, tolerance, 0, 0)))
 
     def one(seen, step_and_loss):
         step, loss = step_and_loss
-        state = types.SimpleNamespace(step=step, loss_gen=loss, loss_disc=loss)
+        state = types.SimpleNamespace(step=step, arrived=ARRIVED, loss_gen=loss, loss_disc=loss)
         return stopping.watch(here, rates, state, seen), seen.total
 
     steps = jnp.arange(1, BUDGET + 1)
@@ -65,10 +67,11 @@ def test_a_shortened_fit_that_is_calibrated_begins_its_calibration_at_the_next_s
     """Whatever the step at which the last round had begun."""
     shortened = int(np.ceil((made + 1.5) / 0.75))
     here = setup(calibrated=True)
-    rates = Rates(*(jnp.float32(x) for x in (shortened, 0.1, 0.1, 2.0, 1.0)))
+    rates = Rates(*(jnp.float32(x) for x in (shortened, 0.1, 0.1, 2.0, 1.0, 0, 0)))
     learnt = []
     for step in range(made, shortened):
-        now = clock(here, rates, types.SimpleNamespace(step=jnp.asarray(step), frame_age=jnp.asarray(step - 350)))
+        state = types.SimpleNamespace(step=jnp.asarray(step), frame_age=jnp.asarray(step - 350), arrived=ARRIVED)
+        now = clock(here, rates, state)
         assert not now.due
         learnt.append(bool(now.learnt))
         assert bool(now.learning) == (not any(learnt))
