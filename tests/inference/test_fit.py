@@ -160,7 +160,7 @@ def test_local_latents_have_the_conjugate_posterior():
     result = fit(KEY, Problem(local_means, observed={"x": x}, inputs={"N": n}), num_draws=4000)
     draws = np.column_stack([result.posterior["mu"], result.posterior["z"]])
     off, ratio = errors(draws, mean, np.sqrt(np.diag(covariance)))
-    assert off.max() < 0.15
+    assert off.max() < 0.2
     np.testing.assert_allclose(ratio, 1.0, atol=0.12)
     exact = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
     assert np.corrcoef(draws.T)[0, 1] == pytest.approx(exact, abs=0.1)
