@@ -141,7 +141,7 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
         draws = sample(ended.data, state, jax.random.fold_in(key, 2), num_draws, mixed=False)
     posterior = {name: np.asarray(value)[index] for name, value in draws.values.items()}
     drawn = Drawn(posterior, found, proposed, usable if wanted else None)
-    figures = reliability.forward_diagnostics(ended.data, state, ended.history[0]) | weighed(drawn)
+    figures = reliability.forward_diagnostics(ended.setup, ended.data, state, ended.history[0]) | weighed(drawn)
     figures |= {"budget": ended.options.steps, "simulation_budget": ended.options.simulations, "ended": "budget"}
     return Fit(
         posterior,

@@ -68,8 +68,8 @@ CLIP_NORM = 10.0
 # The flow is taken up between these shares of the steps, once the divergence of the Gaussian is above LIMIT.
 DECIDE_FROM, DECIDE_UNTIL = 0.3, 0.6
 DIVERGENCE_LIMIT = 0.05
-# Running averages of figures are over about this share of the steps.
-FIGURES_OVER = 0.05
+# The estimate of the divergence is averaged over about this share of the steps.
+ESTIMATED_OVER = 0.05
 # Of r and the flow, averages over about so many updates.
 AVERAGED = 500.0
 # How fast the local scale of the data follows, and by how much at most in one go.
@@ -104,8 +104,7 @@ class Normal(NamedTuple):
 
 class State(NamedTuple):
     """All that changes during a fit. `bent`: whether the flow is taken up; `local` (N, D): logarithms of the distance
-    of recent simulations from the data; `divergence` of q from the target, an estimate; `effective`, the share of the
-    weighed draws that counts."""
+    of recent simulations from the data; `divergence` of q from the target, an estimate."""
 
     step: jax.Array
     key: jax.Array
@@ -120,7 +119,6 @@ class State(NamedTuple):
     ring: Ring
     local: jax.Array
     divergence: jax.Array
-    effective: jax.Array
     loss_disc: jax.Array
     loss_gen: jax.Array
     correct: jax.Array
@@ -170,7 +168,6 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         ring=ring,
         local=_distance(setup, data, data.data),
         divergence=zero,
-        effective=zero,
         loss_disc=zero,
         loss_gen=zero,
         correct=zero,
@@ -279,12 +276,9 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
         log_total = jax.nn.logsumexp(log_weight) - jnp.log(WEIGHED)
         gap = jnp.where(weight > 0, weight * (target - log_q), 0.0)
         divergence = jnp.sum(jax.lax.stop_gradient(gap)) - log_total
-        return -jnp.sum(jnp.where(used > 0, used * log_q, 0.0)), (
-            used,
-            jnp.stack([divergence, 1.0 / jnp.sum(weight**2)]),
-        )
+        return -jnp.sum(jnp.where(used > 0, used * log_q, 0.0)), (used, divergence)
 
-    (value, (weight, figures)), gradient = jax.value_and_grad(loss, has_aux=True)(state.flow)
+    (value, (weight, estimate)), gradient = jax.value_and_grad(loss, has_aux=True)(state.flow)
     progress = state.step / rates.steps
     q, good = _follow(state.q, eps, weight, rates.gen * (1.0 - progress) ** 2 + LAST_RATE)
     good &= jnp.isfinite(value)
@@ -297,8 +291,8 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
     trained, optimizer = jax.lax.cond(
         state.bent & good & all_finite(gradient), bend, lambda: (state.flow, state.flow_optimizer)
     )
-    seen = jnp.where(jnp.isfinite(figures[0]), figures[0], state.divergence)
-    fresh = jnp.minimum(1.0, EVERY / (FIGURES_OVER * rates.steps))
+    seen = jnp.where(jnp.isfinite(estimate), estimate, state.divergence)
+    fresh = jnp.minimum(1.0, EVERY / (ESTIMATED_OVER * rates.steps))
     divergence = state.divergence + fresh * (seen - state.divergence)
     poor = (progress > DECIDE_FROM) & (progress < DECIDE_UNTIL) & (divergence > DIVERGENCE_LIMIT)
     return state._replace(
@@ -307,7 +301,6 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
         flow_optimizer=optimizer,
         bent=state.bent | (poor & (setup.family == AUTOMATIC)),
         divergence=divergence,
-        effective=state.effective + fresh * (figures[1] / WEIGHED - state.effective),
         loss_gen=value,
         skipped=state.skipped + ~good,
     )
@@ -362,14 +355,12 @@ def parameters(data: Prepared, state: State) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in named.items()}
 
 
-def surprise(data: Prepared) -> float:
+def surprise(setup: Setup, data: Prepared) -> float:
     """The share of data sets simulated at the prior that are at least as far out as the observed one: by the number,
     of all the numbers of a data set, that is furthest from its median among the simulations, in units of its spread."""
     values = np.asarray(data.data)
     finite = np.all(np.isfinite(values), axis=(1, 2))
-    observed = np.concatenate(
-        [np.asarray(value, float).reshape(len(value), -1) for value in data.arrays.observed.values()], axis=1
-    )
+    observed = np.asarray(flatten(setup.layout, data.arrays.observed))
     centre, spread = np.asarray(data.features.centre), np.asarray(data.features.spread)
     furthest = np.max(np.abs((values[finite] - centre) / spread), axis=(1, 2))
     return float(np.mean(furthest >= np.max(np.abs((observed - centre) / spread))))

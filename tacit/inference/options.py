@@ -57,7 +57,8 @@ class InferenceOptions(BaseModel):
         100_000,
         ge=200,
         le=100_000_000,
-        description="Under the forward objective, how many data sets may be simulated at most.",
+        description="Under the forward objective, how many data sets may be simulated at most. No more than 32 a step "
+        "are, so that many need as many steps.",
     )
     steps: int = Field(12_000, ge=100, le=1_000_000, description="Updates of the variational family.")
     contrast: Contrast = Field(

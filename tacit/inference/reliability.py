@@ -62,7 +62,7 @@ def diagnostics(
 
 
 def forward_diagnostics(
-    data: forward.Prepared, state: forward.State, losses: Mapping[str, np.ndarray]
+    setup: Setup, data: forward.Prepared, state: forward.State, losses: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
     """Figures of a fit under the forward objective, over the last tenth of the steps.
 
@@ -80,7 +80,7 @@ def forward_diagnostics(
         "loss_disc": float(np.mean(losses["loss_disc"][late])),
         "ratio_correct": float(np.mean(losses["correct"][late])),
         "divergence": float(state.divergence),
-        "surprise": forward.surprise(data),
+        "surprise": forward.surprise(setup, data),
         "simulations": int(state.ring.written),
         "dropped_simulations": int(state.dropped),
         "skipped_updates": int(state.skipped),

@@ -108,6 +108,20 @@ def test_data_that_the_model_does_not_produce_are_told():
     assert any("outside what the model produces" in each for each in far.warnings)
 
 
+def two_kinds():
+    theta = Normal(0.0, 1.0, name="theta")
+    Normal(theta, 1000.0, name="wide")
+    Normal(theta, 1.0, name="narrow")
+
+
+@pytest.mark.parametrize(("wide", "narrow", "told"), [(900.0, 0.5, False), (0.5, 900.0, True)])
+def test_observed_variables_are_judged_each_on_its_own_scale(wide, narrow, told):
+    options = InferenceOptions(objective="forward", steps=100, simulations=2000)
+    problem = Problem(two_kinds, {"wide": np.array(wide), "narrow": np.array(narrow)})
+    figures = finalize(run(initialize(KEY, problem, options=options)), 100).diagnostics
+    assert (figures["surprise"] == 0.0) == told
+
+
 def test_without_resampling_draws_are_those_of_q():
     options = InferenceOptions(objective="forward", resample=False, **SHORT)
     own = fit(jax.random.key(2), Problem(conjugate, {"x": np.array([0.8, -1.0])}), options=options, num_draws=2000)
