@@ -55,9 +55,13 @@ class Browser:
         return element
 
     def press(self, selector: str, text: str = "") -> None:
-        element = self.find(selector, text)
-        self.script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        def click(_: object) -> bool:
+            element = self.find(selector, text)
+            self.script("arguments[0].scrollIntoView({block: 'center'})", element)
+            element.click()
+            return True
+
+        self._waited(click, f"{selector} with {text!r} to be pressed")
 
     def control(self, label: str) -> WebElement:
         """The control that a label, of just these words, names."""
@@ -70,9 +74,13 @@ class Browser:
         return self.driver.find_element(By.ID, name)
 
     def enter(self, label: str, text: str) -> None:
-        control = self.control(label)
-        control.clear()
-        control.send_keys(text)
+        def write(_: object) -> bool:
+            control = self.control(label)
+            control.clear()
+            control.send_keys(text)
+            return True
+
+        self._waited(write, f"{label!r} to be written")
 
     def script(self, code: str, *arguments: Any) -> Any:
         return self.driver.execute_script(code, *arguments)

@@ -17,11 +17,9 @@ const ENDED = ["succeeded", "failed", "cancelled"];
 export async function fitPage(place, { parts: [id], signal }) {
   const path = `v1/fits/${encodeURIComponent(id)}`;
   let fit = await get(path, { signal });
-  const head = h("div", {});
+  const head = heading(fit);
   const body = h("div", {});
-  fill(place, head, body);
-  const showHead = () => fill(head, heading(fit));
-  showHead();
+  fill(place, head.element, body);
   if (!ENDED.includes(fit.status)) {
     const view = progressView(fit);
     fill(body, view.element);
@@ -34,12 +32,12 @@ export async function fitPage(place, { parts: [id], signal }) {
   async function watch(view) {
     await view.watch(signal, (status) => {
       fit = { ...fit, status };
-      showHead();
+      head.show(fit);
       announce(`The fit is ${status}.`);
     });
     if (signal.aborted) return;
     fit = await get(path, { signal });
-    showHead();
+    head.show(fit);
     await showEnd();
   }
 
@@ -49,15 +47,34 @@ export async function fitPage(place, { parts: [id], signal }) {
   }
 }
 
-function heading(fit) {
+/** What stands above a fit; `show` brings it up to date, and leaves what has not changed, with its focus, in its place. */
+function heading(first) {
+  const status = h("span", { id: "fit-status" });
+  const buttons = h("div", { class: "actions" });
   const trouble = h("div", {});
-  return [
-    h("h1", {}, `${fit.model}: `, h("span", { class: `status ${fit.status}`, id: "fit-status" }, fit.status)),
-    h("p", { class: "small" }, h("code", {}, fit.id)),
-    h("div", { class: "actions" }, actions(fit, trouble)),
+  const facts = h("div", {});
+  const element = h(
+    "div",
+    {},
+    h("h1", {}, `${first.model}: `, status),
+    h("p", { class: "small" }, h("code", {}, first.id)),
+    buttons,
     trouble,
-    details("About this fit", about(fit)),
-  ];
+    details("About this fit", facts),
+  );
+  let ended = null;
+
+  function show(fit) {
+    status.className = `status ${fit.status}`;
+    status.textContent = fit.status;
+    fill(facts, about(fit));
+    if (ended === ENDED.includes(fit.status)) return;
+    ended = ENDED.includes(fit.status);
+    fill(buttons, actions(fit, trouble));
+  }
+
+  show(first);
+  return { element, show };
 }
 
 function actions(fit, trouble) {

@@ -66,12 +66,15 @@ def test_from_the_models_to_a_posterior(browser: Browser, service: Up) -> None:
 
 def test_watching_a_fit_and_cancelling_it(browser: Browser, service: Up) -> None:
     _start(browser, service, "Rate of a Poisson count", steps=1000000)
+    browser.script("arguments[0].focus()", browser.find("button", "Cancel the fit"))
     browser.until("document.querySelector('progress')?.position > 0", "the first steps")
     assert re.match(r"Step [\d,]+ of 1,000,000", browser.find(".progress-words").text)
     rows = "document.querySelectorAll('figure details tbody tr').length"
     before = browser.until(f"{rows} >= 2 && {rows}", "losses")
     browser.until(f"{rows} > {before}", "more losses")
     assert browser.script(f"return {_HEADING}") == "running"
+    # The button has been there since the fit was queued, and so has whoever had come to it by the keyboard.
+    assert browser.script("return document.activeElement?.textContent") == "Cancel the fit"
     browser.press("button", "Cancel the fit")
     browser.until(f"{_HEADING} === 'cancelled'", "the fit to be cancelled")
     assert "cancelled" in browser.script("return document.getElementById('announcer').textContent")
@@ -195,7 +198,7 @@ def test_logging_in_with_a_key(browser: Browser, closed: tuple[str, str]) -> Non
     address, token = closed
     browser.open(f"{address}/#/models/poisson-rate")
     assert browser.barriers() == []
-    browser.enter("API key", token[:-1] + "0")
+    browser.enter("API key", token[:-1] + ("1" if token.endswith("0") else "0"))
     browser.press("dialog button", "Log in")
     browser.find("dialog .error", "not known")
     browser.enter("API key", token)
