@@ -18,6 +18,7 @@ from tacit.inference.parts import Parts
 from tacit.inference.problem import Layout, Problem, arrays, layout
 from tacit.inference.state import Data, Rates, Setup, State
 from tacit.inference.stopping import Watch
+from tacit.ppl.external import External
 
 # A chunk lasts about this long: short enough to cancel and report, long enough to cost nothing.
 CHUNK_SECONDS = 0.5
@@ -138,6 +139,8 @@ def initialize(
     """Reads the problem's structure and scales, and makes the state before the first step."""
     options = options or InferenceOptions()
     setup, rates = _setup(problem, options, parts)
+    for each in setup.layout.external:
+        each.failures.clear()
     compiled = _compiled(setup)
     prepare_key, init_key, sample_key = jax.random.split(key, 3)
     data = compiled.prepare(prepare_key, arrays(problem, setup.layout))
@@ -160,6 +163,9 @@ def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Upd
         return session
     before = np.asarray(session.state.skipped), np.asarray(session.state.dropped)
     already = _simulated(session.setup, session.state)
+    if session.setup.objective == "forward":
+        # A chunk may hold few simulations: they are judged all together.
+        before, already = (before[0], np.zeros_like(before[1])), 0
     chunk = _compiled(session.setup).chunk
     state, seen, sums = chunk(session.rates, session.data, session.state, session.watch, num_steps, variables)
     done = int(state.step)
@@ -168,7 +174,7 @@ def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Upd
     skipped = int(np.min(np.asarray(state.skipped) - before[0]))
     dropped = int(np.min(np.asarray(state.dropped) - before[1]))
     simulated = _simulated(session.setup, state) - already
-    _refuse_divergence(skipped, dropped, made, simulated, done)
+    _refuse_divergence(skipped, dropped, made, simulated, done, session.setup.layout.external)
     row = (float(done), *(np.asarray(sums).reshape(-1) / made).tolist())
     return session._replace(state=state, watch=seen, total=int(seen.total), history=(*session.history, row))
 
@@ -351,19 +357,22 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
         restarts=options.restarts,
         objective=objective,
     )
+    external = bool(structure.external)
+    budget = options.resolved_simulations(external=external)
     first = fresh = 0
     if objective == "forward":
-        first = forward.first_simulations(options.simulations)
-        fresh = forward.fresh_simulations(options.simulations, options.steps)
-        setup = setup._replace(first=first, fresh=fresh, ring=min(options.simulations, forward.RING))
+        first = forward.first_simulations(budget)
+        fresh = forward.fresh_simulations(budget, options.steps, external=external)
+        setup = setup._replace(first=first, fresh=fresh, ring=min(budget, forward.RING))
     rates = Rates(
         steps=jnp.float32(options.steps),
         disc=jnp.float32(options.disc_learning_rate or (5e-3 if objective == "reverse" else forward.RATIO_RATE)),
         gen=jnp.float32(options.gen_learning_rate),
         proposal_width=jnp.float32(options.proposal_width),
         tolerance=jnp.float32(options.flat_tolerance if options.stop_when_flat else -1.0),
-        simulations=jnp.int32(options.simulations),
-        rounds=jnp.float32((options.simulations - first) // fresh if fresh else 0),
+        simulations=jnp.int32(budget),
+        # External simulations are taken in a round after they were begun.
+        rounds=jnp.float32((budget - first) // fresh + external if fresh else 0),
     )
     return setup, rates
 
@@ -386,12 +395,16 @@ def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> st
     return "forward" if wrong is None and structure.num_points <= forward.FEW_POINTS else "reverse"
 
 
-def _refuse_divergence(skipped: int, dropped: int, num_steps: int, simulated: int, done: int) -> None:
+def _refuse_divergence(
+    skipped: int, dropped: int, num_steps: int, simulated: int, done: int, external: tuple[External, ...]
+) -> None:
     """Raises where most of `num_steps` updates, or of the points `simulated` in them, were not finite."""
     if simulated and dropped > FAILED_SHARE * simulated:
+        reasons = [reason for each in external for reason, _ in each.failures.most_common(1)]
+        most = f", most often {'; '.join(reasons)}" if reasons else ""
         raise DivergedError(
             f"{dropped} of the {simulated} points simulated before step {done} were not finite: the "
-            "program's simulations fail at plausible latents. Try draws from its prior."
+            f"program's simulations fail at plausible latents{most}. Try draws from its prior."
         )
     if skipped > DIVERGED_SHARE * num_steps:
         raise DivergedError(

@@ -142,7 +142,8 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
     posterior = {name: np.asarray(value)[index] for name, value in draws.values.items()}
     drawn = Drawn(posterior, found, proposed, usable if wanted else None)
     figures = reliability.forward_diagnostics(ended.setup, ended.data, state, ended.history[0]) | weighed(drawn)
-    figures |= {"budget": ended.options.steps, "simulation_budget": ended.options.simulations, "ended": "budget"}
+    budget = ended.options.resolved_simulations(external=bool(ended.setup.layout.external))
+    figures |= {"budget": ended.options.steps, "simulation_budget": budget, "ended": "budget"}
     return Fit(
         posterior,
         forward.parameters(ended.data, state),

@@ -32,6 +32,7 @@ from tacit.inference.pair_critic import PairCritic
 from tacit.inference.problem import Arrays, Run, prior_draw, run_points
 from tacit.inference.ring import Ring
 from tacit.inference.state import Rates, Setup, all_finite, choose
+from tacit.ppl.external import ahead
 
 # Data sets of so many points at most are learnt whole unless asked otherwise.
 FEW_POINTS = 4
@@ -42,6 +43,8 @@ FIRST_SHARE, FEWEST_FIRST, MOST_FIRST = 0.1, 50, 1024
 RING = 8192
 BATCH = 160
 MOST_FRESH = 32
+# Fewest at once of a simulator that runs in other processes.
+FEWEST_EXTERNAL = 16
 # The share of proposals from the prior, where simulations are made and where q is weighed.
 SIMULATED_PRIOR = 0.1
 WEIGHED_PRIOR = 0.2
@@ -102,6 +105,15 @@ class Normal(NamedTuple):
     tril: jax.Array
 
 
+class Begun(NamedTuple):
+    """External simulations that were begun and not yet taken in: at latents (S, G), run with `key`; `held`: whether
+    there are any."""
+
+    latents: jax.Array
+    key: jax.Array
+    held: jax.Array
+
+
 class State(NamedTuple):
     """All that changes during a fit. `bent`: whether the flow is taken up; `local` (N, D): logarithms of the distance
     of recent simulations from the data; `divergence` of q from the target, an estimate."""
@@ -117,6 +129,7 @@ class State(NamedTuple):
     flow_optimizer: Any
     bent: jax.Array
     ring: Ring
+    begun: Begun
     local: jax.Array
     divergence: jax.Array
     loss_disc: jax.Array
@@ -131,9 +144,11 @@ def first_simulations(budget: int) -> int:
     return int(min(max(FIRST_SHARE * budget, FEWEST_FIRST), MOST_FIRST, budget))
 
 
-def fresh_simulations(budget: int, steps: int) -> int:
-    """How many are made at once afterwards."""
-    return max(1, min(MOST_FRESH, -(-4 * (budget - first_simulations(budget)) // steps)))
+def fresh_simulations(budget: int, steps: int, *, external: bool) -> int:
+    """How many are made at once afterwards; a pool of processes wants several."""
+    left = budget - first_simulations(budget)
+    fewest = min(FEWEST_EXTERNAL, left) if external else 1
+    return max(1, fewest, min(MOST_FRESH, -(-4 * left // steps)))
 
 
 def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Prepared:
@@ -166,6 +181,7 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         flow_optimizer=_flow_optimizer().init(bend),
         bent=jnp.asarray(setup.family == "flow"),
         ring=ring,
+        begun=Begun(jnp.zeros((setup.fresh, size)), own, jnp.asarray(False)),
         local=_distance(setup, data, data.data),
         divergence=zero,
         loss_disc=zero,
@@ -182,8 +198,9 @@ def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update 
     state = state._replace(key=key)
     share = rates.rounds / rates.steps
     due = jnp.floor((state.step + 1) * share) > jnp.floor(state.step * share)
-    due &= state.ring.written + setup.fresh <= rates.simulations
-    state = jax.lax.cond(due, lambda s: simulate(setup, rates, data, simulate_key, s), lambda s: s, state)
+    due &= state.begun.held | (state.ring.written + setup.fresh <= rates.simulations)
+    simulated = simulate_ahead if setup.layout.external else simulate
+    state = jax.lax.cond(due, lambda s: simulated(setup, rates, data, simulate_key, s), lambda s: s, state)
     if only != "Gen":
         state = update_disc(setup, rates, data, disc_key, state)
     if only != "Disc":
@@ -203,13 +220,49 @@ def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update 
 
 def simulate(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
     """Simulates at draws of q, widened, and of the prior, and puts that into the ring."""
-    q_key, prior_key, choice_key, run_key = jax.random.split(key, 4)
+    key, run_key = jax.random.split(key)
+    latents = _propose(setup, rates, data, key, state)
+    return _take_in(setup, data, state, latents, _simulated(setup, data, run_key, latents))
+
+
+def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
+    """The same for external simulators: takes in what was begun last time and begins more, which runs in other
+    processes while r learns. What is begun is counted in the budget, and always taken in."""
+    key, run_key = jax.random.split(key)
+
+    def finish(state: State) -> State:
+        latents, run_key, _ = state.begun
+        return _take_in(setup, data, state, latents, _simulated(setup, data, run_key, latents))
+
+    def begin(state: State) -> Begun:
+        latents = _propose(setup, rates, data, key, state)
+        with ahead():
+            nothing = _simulated(setup, data, run_key, latents)
+        # Compiled programs leave out what nothing depends on.
+        return Begun(latents, run_key, jnp.all(nothing == nothing[:1]))
+
+    state = jax.lax.cond(state.begun.held, finish, lambda s: s, state)
+    more = state.ring.written + setup.fresh <= rates.simulations
+    none = state.begun._replace(held=jnp.asarray(False))
+    return state._replace(begun=jax.lax.cond(more, begin, lambda s: none, state))
+
+
+def _propose(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> jax.Array:
+    """(S, G): draws of q, widened, and of the prior."""
+    q_key, prior_key, choice_key = jax.random.split(key, 3)
     _, flow = _restore(setup, data, state.ratio, state.flow)
     of_q = _draw(flow, state, q_key, setup.fresh, rates.proposal_width)
     of_prior = _draw_prior(setup, data, prior_key, setup.fresh)
-    latents = jnp.where(jax.random.bernoulli(choice_key, SIMULATED_PRIOR, (setup.fresh, 1)), of_prior, of_q)
-    runs = jax.vmap(lambda k, u: _run(setup, data, k, u))(jax.random.split(run_key, setup.fresh), latents)
-    simulated = jax.vmap(lambda x: flatten(setup.layout, x))(runs.observed)
+    return jnp.where(jax.random.bernoulli(choice_key, SIMULATED_PRIOR, (setup.fresh, 1)), of_prior, of_q)
+
+
+def _simulated(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> jax.Array:
+    """(S, N, D): a data set at each of the latents."""
+    runs = jax.vmap(lambda k, u: _run(setup, data, k, u))(jax.random.split(key, len(latents)), latents)
+    return jax.vmap(lambda x: flatten(setup.layout, x))(runs.observed)
+
+
+def _take_in(setup: Setup, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array) -> State:
     finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
     move = jnp.clip(_distance(setup, data, simulated) - state.local, -LOCAL_STEP, LOCAL_STEP)
     return state._replace(

@@ -16,6 +16,8 @@ RestartChoice = Literal["best", "pooled"]
 ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
 
+# The budget of the forward objective, unless told otherwise; of a simulator that is not JAX.
+SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
 MAX_REPLICATES = 2
@@ -53,12 +55,12 @@ class InferenceOptions(BaseModel):
         "where nothing but global latents is to be learnt of at most 4 data points, as of one observation of a "
         "simulator; else reverse.",
     )
-    simulations: int = Field(
-        100_000,
+    simulations: int | None = Field(
+        None,
         ge=200,
         le=100_000_000,
-        description="Under the forward objective, how many data sets may be simulated at most. No more than 32 a step "
-        "are, so that many need as many steps.",
+        description="Under the forward objective, how many data sets may be simulated at most. By default 100,000, or "
+        "10,000 of a simulator that is not JAX. No more than 32 a step are, so that many need as many steps.",
     )
     steps: int = Field(12_000, ge=100, le=1_000_000, description="Updates of the variational family.")
     contrast: Contrast = Field(
@@ -206,6 +208,10 @@ class InferenceOptions(BaseModel):
         if self.points is not None or local_dim or num_points >= FEW_POINTS:
             return 1
         return min(MAX_REPLICATES, -(-FEW_POINTS // num_points))
+
+    def resolved_simulations(self, *, external: bool) -> int:
+        """The budget of the forward objective; `external`: the simulator is not JAX."""
+        return self.simulations or (EXTERNAL_SIMULATIONS if external else SIMULATIONS)
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

@@ -12,6 +12,7 @@ from numpyro.distributions import biject_to
 
 from tacit.errors import InferenceError
 from tacit.ppl import RandomVariable, interceptable, interception, make_value_setter, seed, tape
+from tacit.ppl.external import External, external_calls
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,10 @@ class Site(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The static structure of a problem: hashable, and all that a compiled program depends on besides array values."""
+    """The static structure of a problem: hashable, and all that a compiled program depends on besides array values.
+
+    `external`: the simulators that the program calls and that are not written in JAX.
+    """
 
     plate: str | None
     num_points: int
@@ -62,6 +66,7 @@ class Layout(NamedTuple):
     observed: tuple[Site, ...]
     inputs: tuple[tuple[str, int | None], ...]
     sizes: tuple[tuple[str, int], ...]
+    external: tuple[External, ...] = ()
 
     @property
     def global_dim(self) -> int:
@@ -121,7 +126,8 @@ def layout(problem: Problem) -> Layout:
       InferenceError: no latent variables, a variable that the program sets itself, a discrete latent, a global latent
         without density, or observed variables that do not share one data plate.
     """
-    traced = trace(problem)
+    with external_calls() as external:
+        traced = trace(problem)
     variables = {name: t.variable for name, t in traced.items()}
     observed = [variables[name] for name in problem.observed]
     if not observed:
@@ -165,6 +171,7 @@ def layout(problem: Problem) -> Layout:
         observed=tuple(_site(traced[rv.name], plate) for rv in observed),
         inputs=tuple(inputs),
         sizes=tuple((k, v) for k, v in problem.inputs.items() if isinstance(v, int)),
+        external=tuple(external),
     )
 
 

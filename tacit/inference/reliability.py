@@ -6,6 +6,7 @@ ImplicitKLqp the target is the posterior as the ratio estimator sees it, so `k_h
 judged by `ratio_correct`, and by how far calibration had to move q.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,8 @@ def forward_diagnostics(
     """Figures of a fit under the forward objective, over the last tenth of the steps.
 
     `family`: what q ended as; `divergence`: KL(target || q), an estimate; `surprise`: the share of data sets simulated
-    at the prior that are at least as far out as the observed one.
+    at the prior that are at least as far out as the observed one; `simulation_failures`: how often external simulations
+    failed in this process, by reason, the three most common.
     """
     steps = int(losses["step"][-1])
     late = losses["step"] > 0.9 * steps
@@ -83,8 +85,18 @@ def forward_diagnostics(
         "surprise": forward.surprise(setup, data),
         "simulations": int(state.ring.written),
         "dropped_simulations": int(state.dropped),
+        "simulation_failures": _most_common_failures(setup),
         "skipped_updates": int(state.skipped),
     }
+
+
+def _most_common_failures(setup: Setup) -> dict[str, int]:
+    failures: Counter[str] = sum((each.failures for each in setup.layout.external), Counter())
+    return dict(failures.most_common(3))
+
+
+def _reasons(failures: Mapping[str, int]) -> str:
+    return f" ({'; '.join(f'{count} times: {reason}' for reason, count in failures.items())})" if failures else ""
 
 
 def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
@@ -108,8 +120,8 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
     if figures["dropped_simulations"]:
         share = figures["dropped_simulations"] / figures["simulations"]
         found.append(
-            f"{share:.2%} of the simulations were not finite. That is an outcome like others: the posterior is that of "
-            "latents at which the program works."
+            f"{share:.2%} of the simulations were not finite{_reasons(figures['simulation_failures'])}. That is an "
+            "outcome like others: the posterior is that of latents at which the program works."
         )
     infinite = [name for name, value in posterior.items() if not np.all(np.isfinite(value))]
     if infinite:

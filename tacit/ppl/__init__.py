@@ -20,6 +20,7 @@ NumPyro model.
 from tacit.ppl import distributions
 from tacit.ppl.constructors import Deterministic, from_distribution
 from tacit.ppl.distributions import *  # noqa: F403
+from tacit.ppl.external import external
 from tacit.ppl.implicit import Implicit
 from tacit.ppl.interception import get_next_interceptor, interceptable, interception
 from tacit.ppl.numpyro_adapter import from_numpyro
@@ -37,6 +38,7 @@ __all__ = [
     "Plate",
     "RandomVariable",
     "ValueSetter",
+    "external",
     "from_distribution",
     "from_numpyro",
     "get_next_interceptor",

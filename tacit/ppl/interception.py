@@ -65,6 +65,11 @@ class BlockInterceptor(Protocol):
     def begin(self) -> tuple[Interceptor, Callable[[], None]]: ...
 
 
+def intercepted() -> bool:
+    """Whether an interceptor stands around this: a program is being run."""
+    return bool(_stack.get())
+
+
 def _call(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return f(*args, **kwargs)
 

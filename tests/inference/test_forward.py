@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from scipy import stats
 
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import InferenceOptions, Parts, Problem, finalize, fit, initialize, load, run, save
+from tacit.inference import InferenceOptions, Parts, Problem, finalize, fit, initialize, load, run, save, update
 from tacit.inference import ring as rings
 from tacit.inference.pair_critic import PairCritic
-from tacit.ppl import Implicit, Normal, plate
+from tacit.ppl import Implicit, Normal, external, plate
 
 KEY = jax.random.key(0)
 NOISE = 0.3
@@ -239,3 +239,64 @@ def test_pairs_are_of_every_data_set_and_every_draw():
     np.testing.assert_allclose(one[0, 0], table[2, 3], rtol=1e-4, atol=1e-5)
     # The points of a data set have no order.
     np.testing.assert_allclose(critic.of_data(points[2][::-1]), of_data[2], rtol=1e-4, atol=1e-5)
+
+
+OUTSIDE = InferenceOptions(steps=1500, simulations=1500)
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    """A conjugate simulator that is not JAX and fails one time in ten; and a folder in which it leaves a dot for each
+    call in the file `calls`, and where a file `broken` breaks it."""
+    folder = tmp_path_factory.mktemp("outside")
+    (folder / "calls").write_text("")
+
+    def simulate(rng, theta):
+        with (folder / "calls").open("a") as file:
+            file.write(".")
+        if rng.random() < 0.1 or (folder / "broken").exists():
+            raise ValueError("bad luck")
+        return theta + np.array([0.1, 1.0]) * rng.normal(size=2)
+
+    sampler = external(simulate, shape=(2,))
+
+    def program():
+        theta = Normal(np.zeros(2), 1.0, name="theta")
+        Implicit(sampler, theta, name="x")
+
+    return Problem(program, {"x": np.array([0.5, -0.5])}), folder
+
+
+def test_a_simulator_that_is_not_jax(outside):
+    problem, folder = outside
+    result = fit(KEY, problem, options=OUTSIDE, num_draws=4000)
+    # What is counted is what was run: nothing begun is lost, and nothing is run twice.
+    assert len((folder / "calls").read_text()) == result.diagnostics["simulations"]
+    assert 1450 < result.diagnostics["simulations"] <= 1500
+    variance = 1.0 / (1.0 + np.array([100.0, 1.0]))
+    mean = np.array([0.5, -0.5]) * np.array([100.0, 1.0]) * variance
+    theta = result.posterior["theta"]
+    np.testing.assert_allclose((theta.mean(axis=0) - mean) / variance**0.5, 0.0, atol=0.25)
+    np.testing.assert_allclose(theta.std(axis=0) / variance**0.5, 1.0, atol=0.2)
+    failed = result.diagnostics["simulation_failures"]["ValueError: bad luck"]
+    assert failed == result.diagnostics["dropped_simulations"]
+    assert abs(failed / 1500 - 0.1) < 4 * (0.09 / 1500) ** 0.5
+    assert any(f"{failed} times: ValueError: bad luck" in warning for warning in result.warnings)
+
+
+def test_a_fit_of_a_simulator_that_is_not_jax_goes_on_from_a_checkpoint(outside):
+    problem, _ = outside
+    whole = update(initialize(KEY, problem, options=OUTSIDE), 150)
+    session = update(initialize(KEY, problem, options=OUTSIDE), 90)
+    assert bool(session.state.begun.held)
+    rest = update(load(problem, save(session), options=OUTSIDE), 60)
+    for a, b in zip(jax.tree.leaves(rest.state.q), jax.tree.leaves(whole.state.q), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(rest.state.ring.data, whole.state.ring.data)
+
+
+def test_a_simulator_that_always_fails_says_why(outside):
+    problem, folder = outside
+    (folder / "broken").touch()
+    with pytest.raises(DivergedError, match="most often ValueError: bad luck"):
+        run(initialize(KEY, problem, options=OUTSIDE))

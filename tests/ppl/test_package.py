@@ -19,6 +19,7 @@ OWN = {
     "Plate",
     "RandomVariable",
     "ValueSetter",
+    "external",
     "from_distribution",
     "from_numpyro",
     "get_next_interceptor",
