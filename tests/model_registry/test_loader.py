@@ -23,6 +23,8 @@ model = Model(
 BUILT_IN = [
     "ar-k",
     "bernoulli-glm",
+    "boarding-school-influenza",
+    "drift-diffusion",
     "eight-schools",
     "g-and-k",
     "gaussian-linear",
@@ -40,6 +42,7 @@ BUILT_IN = [
     "panel-counts",
     "poisson-rate",
     "poisson-regression",
+    "ricker",
     "sir-counts",
     "slcp",
     "slcp-distractors",
