@@ -4,7 +4,9 @@ Environment variables carry the prefix `TACIT_` (`TACIT_DATA_DIR`, `TACIT_PORT`,
 external Redis goes by its usual name, `REDIS_URL`.
 """
 
+import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,12 +15,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Device = Literal["cpu", "gpu"]
 
+_PREFIX = "TACIT_"
+# Read by clients and by the benchmarks: in the environment of a service they change nothing and are no mistake.
+_NOT_SETTINGS = frozenset({"TACIT_URL", "TACIT_API_KEY", "TACIT_POSTERIORDB", "TACIT_SBIBM", "TACIT_SBIBM_TASKS"})
+
 
 class Settings(BaseSettings):
     """The frozen settings of one process; times are in seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TACIT_", frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
+        env_prefix=_PREFIX, frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
     )
 
     data_dir: Path = Field(default=Path("data"), description="Folder that holds everything that must last.")
@@ -106,9 +112,26 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """The environment variables from which a child process builds these same settings."""
         values = self.model_dump(mode="json", exclude={"redis_url", "model_path"}, exclude_none=True)
-        variables = {f"TACIT_{name.upper()}": str(value) for name, value in values.items()}
+        variables = {variable(name): str(value) for name, value in values.items()}
         variables["TACIT_DATA_DIR"] = str(self.data_dir.absolute())
         variables["TACIT_JAX_CACHE_DIR"] = str(self.compiled_programs.absolute())
         variables["TACIT_MODEL_PATH"] = os.pathsep.join(str(path.absolute()) for path in self.model_path)
         variables["REDIS_URL"] = self.redis_url or ""
         return variables
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{_PREFIX}{name.upper()}"
+
+
+def mistaken(variables: Iterable[str]) -> dict[str, str | None]:
+    """Those variables that look like settings and are none, each with the nearest name that is one, if any is near.
+
+    Names are compared without the prefix that all have, and as settings are read: capitals or not.
+    """
+    settings = {name.upper(): variable(name) for name in Settings.model_fields}
+    good = {*settings.values(), *_NOT_SETTINGS}
+    wrong = sorted(each for each in variables if each.upper().startswith(_PREFIX) and each.upper() not in good)
+    near = {each: difflib.get_close_matches(each.upper().removeprefix(_PREFIX), settings, n=1) for each in wrong}
+    return {each: settings[found[0]] if found else None for each, found in near.items()}

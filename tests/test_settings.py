@@ -1,10 +1,11 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from tacit.settings import Settings
+from tacit.settings import Settings, mistaken
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +53,17 @@ def test_a_child_builds_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_p
         monkeypatch.setenv(name, value)
     assert Settings() == settings.model_copy(update={"jax_cache_dir": tmp_path / "jax-cache"})
     assert Settings(**settings.model_dump(mode="json")) == settings
+
+
+def test_misspelt_variables_are_found_with_the_nearest_setting() -> None:
+    given = ["TACIT_DATA_FOLDR", "tacit_prot", "TACIT_PURPLE", "TACIT_PORT", "tacit_host", "TACIT_REDIS_URL", "PATH"]
+    assert mistaken(given) == {"TACIT_DATA_FOLDR": "TACIT_DATA_DIR", "TACIT_PURPLE": None, "tacit_prot": "TACIT_PORT"}
+
+
+def test_no_variable_that_the_house_reads_is_a_mistake() -> None:
+    root = Path(__file__).parents[1]
+    folders = [root / name for name in ("app", "benchmarks", "docs", "tacit", "tools", "worker")]
+    texts = [path.read_text() for folder in folders for path in folder.rglob("*") if path.suffix in (".md", ".py")]
+    listed = {name for text in texts for name in re.findall(r"\bTACIT_[A-Z0-9_]+", text)}
+    assert {"TACIT_SBIBM_TASKS", "TACIT_API_KEY", "TACIT_LOG_FORMAT"} <= listed
+    assert mistaken(listed) == {}

@@ -33,6 +33,15 @@ def test_settings_that_make_no_sense_are_named(tmp_path: Path) -> None:
     assert "setting port: Input should be less than or equal to 65535" in shown.stderr
 
 
+@pytest.mark.parametrize("command", [["up"], ["worker"], ["keys", "list"]])
+def test_a_misspelt_setting_is_named_before_anything_starts(command: list[str], tmp_path: Path) -> None:
+    env = environment(Settings(data_dir=tmp_path / "data", redis_url=None, model_path=()))
+    shown = _tacit(*command, env=env | {"TACIT_MODELPATH": "models", "TACIT_URL": "http://127.0.0.1:8000"})
+    assert shown.returncode == 1
+    assert "TACIT_MODELPATH is no setting (did you mean TACIT_MODEL_PATH?)" in shown.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path))
     made = _tacit("keys", "create", "--name", "nightly runs", "--scope", "read", *data)

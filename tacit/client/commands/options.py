@@ -1,5 +1,6 @@
 """What the commands share: options, and errors in words."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,22 @@ import click
 from pydantic import ValidationError
 
 from tacit.errors import TacitError
-from tacit.settings import Settings
+from tacit.settings import Settings, mistaken
 
 
 def read_settings(**given: Any) -> Settings:
-    """The settings of the environment, with what was given on the command line."""
+    """The settings of the environment, with what was given on the command line.
+
+    Raises:
+        click.ClickException: One makes no sense; or a variable is named like a setting and is none, and whoever set it
+            would believe that it counts.
+    """
+    unknown = [
+        f"{name} is no setting{f' (did you mean {near}?)' if near else ''}"
+        for name, near in mistaken(os.environ).items()
+    ]
+    if unknown:
+        raise click.ClickException(f"environment: {'; '.join(unknown)}. Unset what is not meant for Tacit.")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
