@@ -1,10 +1,12 @@
 """Builds the API, and serves it: `tacit api`."""
 
 import gc
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -116,11 +118,21 @@ def serve(settings: Settings, *, descriptor: int | None = None) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends the waits and streams of clients when a signal says stop; uvicorn would wait for them."""
+    """Ends well when a signal says stop.
+
+    Waits and streams of clients are ended; uvicorn would wait for them. And `run` returns: uvicorn keeps the signal to
+    raise it once more when everything is closed, and whoever started the process would take a good end for a death.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop in good order; at once, when Ctrl-C is pressed again."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
 
     async def main_loop(self) -> None:
         """Serve until told to stop."""

@@ -1,6 +1,7 @@
 """`tacit up`: starts all, stops all, and outlives the death of any part."""
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import redis
 from tacit.embedded_redis import socket_path
 from tacit.fits import FitStore, Status, connections, keys
 from tacit.settings import Settings
-from tests.running import Up, alive, children, environment, kill, up, wait_for
+from tests.running import Up, alive, children, environment, kill, started, up, wait_for
 
 POISSON = {"model": "poisson-rate", "data": {"x": [8, 3, 5, 4, 6, 7, 3, 5, 4, 6]}, "draws": 100, "seed": 1}
 SHORT = {**POISSON, "inference": {"steps": 200}}
@@ -182,6 +183,17 @@ def test_a_part_that_cannot_start_ends_the_whole(settings: Settings) -> None:
     assert ended.returncode == 1
     assert "its messages are above" in ended.stderr
     assert "The store cannot open" in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_api_that_is_told_to_stop_ends_well(settings: Settings, log: Path, number: signal.Signals) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with started("api", "--port", str(port), env=environment(settings), log=log) as process:
+        wait_for(lambda: "Uvicorn running" in log.read_text(), what="the API to listen")
+        kill(process.pid, number)
+        assert process.wait(timeout=20) == 0, log.read_text()
 
 
 def test_an_external_server_is_used_when_named(settings: Settings, log: Path, store: FitStore) -> None:
