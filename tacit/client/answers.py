@@ -114,7 +114,7 @@ class SummaryRow(Answer):
 
 
 class Summary(Answer):
-    """Summary of the stored draws; printing it shows a table.
+    """Summary of the stored draws; printing it shows a table, and what the draws are worth.
 
     Attributes:
         ess: How many draws of the target the stored ones are worth.
@@ -135,6 +135,13 @@ class Summary(Answer):
                 parts = {part: float(getattr(found, part)[index]) for part in VariableSummary.model_fields}
                 yield SummaryRow(name=element(name, index), **parts)
 
+    @property
+    def worth(self) -> str:
+        """How many draws there are and how far to trust them, on a line; what is not known is left out."""
+        ess = None if self.ess is None else f"ess {self.ess:.0f}"
+        k_hat = None if self.k_hat is None else f"k_hat {self.k_hat:.2f}"
+        return ", ".join(part for part in (f"{self.num_draws} draws", ess, k_hat) if part is not None)
+
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with one row for every number."""
         rows = [row.model_dump() for row in self.rows()]
@@ -146,7 +153,7 @@ class Summary(Answer):
         width = max([len(row.name) for row in rows], default=0)
         lines = [" " * width + "".join(f"{column:>11}" for column in columns)]
         lines += [row.name.ljust(width) + "".join(f"{getattr(row, each):>11.4g}" for each in columns) for row in rows]
-        return "\n".join(lines)
+        return "\n".join([*lines, "", self.worth])
 
 
 class Diagnostics(Answer):

@@ -114,10 +114,7 @@ def summary(found: Summary) -> list[Any]:
     """Mean, sd and quantiles of each number."""
     columns = ("mean", "sd", "q05", "q50", "q95")
     rows = [(row.name, [getattr(row, column) for column in columns]) for row in found.rows()]
-    judged = [
-        f"{name} {value:.3g}" for name, value in (("ess", found.ess), ("k_hat", found.k_hat)) if value is not None
-    ]
-    return [*_numbers(("variable", *columns), rows), "", ", ".join([f"{found.num_draws} draws", *judged])]
+    return [*_numbers(("variable", *columns), rows), "", found.worth]
 
 
 def quantiles(found: Arrays, probabilities: Sequence[float]) -> list[Any]:
