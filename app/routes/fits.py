@@ -1,6 +1,7 @@
 """Fits: made, looked at, ended."""
 
 import base64
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,7 @@ from app.schemas.fits import (
     FitList,
     FitQuery,
     ListQuery,
+    RepeatableHeaders,
     StoredArray,
     SubmitHeaders,
 )
@@ -38,7 +40,7 @@ from tacit.errors import (
     StoreError,
     UnavailableError,
 )
-from tacit.fits import Admission, Cache, Fit, Status, admit, admit_once
+from tacit.fits import Admission, Cache, Fit, FitRequest, Status, admit, admit_once
 
 router = APIRouter(prefix="/v1/fits", tags=["fits"], route_class=JsonRoute)
 
@@ -88,9 +90,7 @@ async def create_fit(
     asked = await request.body()
 
     accept = partial(admit, service.store, service.quota, fit, data, fresh=headers.fresh, hook=hook)
-    if headers.idempotency_key is not None:
-        accept = partial(admit_once, service.store, fit, accept, key=headers.idempotency_key, asked=asked)
-    admitted = await service.blocking(accept)
+    admitted = await service.blocking(_once(service, fit, accept, headers, asked=asked))
     return await _answer(service, admitted, request, response, wait_s=headers.wait_s)
 
 
@@ -150,14 +150,23 @@ async def cancel_fit(fit_id: str, service: ServiceDep, response: Response) -> Fi
         NotFoundError,
         NotFinishedError,
         ModelChangedError,
+        InFlightError,
         ConflictError,
+        RequestValidationError,
+        KeyReusedError,
         RateError,
         QuotaError,
         StoreError,
         UnavailableError,
     ),
 )
-async def retry_fit(fit_id: str, service: ServiceDep, request: Request, response: Response) -> FitBody:
+async def retry_fit(
+    fit_id: str,
+    headers: Annotated[RepeatableHeaders, Header()],
+    service: ServiceDep,
+    request: Request,
+    response: Response,
+) -> FitBody:
     """Do a failed or cancelled fit again, as a new fit, from the last checkpoint if there is one."""
     fit = await service.blocking(service.store.fit, fit_id)
     if not fit.status.final:
@@ -170,7 +179,10 @@ async def retry_fit(fit_id: str, service: ServiceDep, request: Request, response
     data = await service.blocking(service.store.encoded_data, fit.request)
     await service.check_redis()
     again = submission.again(fit.request, service.settings)
-    admitted = await service.blocking(lambda: admit(service.store, service.quota, again, data, fresh=True))
+    accept = partial(admit, service.store, service.quota, again, data, fresh=True)
+    # What is asked for stands in the path, not in a body; no body of a request for a fit is equal to this.
+    asked = f"retry {fit_id}".encode()
+    admitted = await service.blocking(_once(service, again, accept, headers, asked=asked))
     return await _answer(service, admitted, request, response)
 
 
@@ -185,6 +197,14 @@ async def delete_fit(fit_id: str, service: ServiceDep) -> None:
     await service.blocking(service.store.delete, fit_id)
     await service.unqueue(fit.request)
     await service.forget_events(fit_id)
+
+
+def _once(
+    service: Service, fit: FitRequest, accept: Callable[[], Admission], headers: RepeatableHeaders, *, asked: bytes
+) -> Callable[[], Admission]:
+    """`accept`; if the request has a key, so that it counts once however often it is sent."""
+    key = headers.idempotency_key
+    return accept if key is None else partial(admit_once, service.store, fit, accept, key=key, asked=asked)
 
 
 async def _wait_ended(service: Service, request: Request, fit_id: str, seconds: float) -> None:

@@ -42,8 +42,8 @@ class FitCreate(Body):
     webhook: Webhook | None = None
 
 
-class SubmitHeaders(Headers):
-    """How a request for a fit is to be taken."""
+class RepeatableHeaders(Headers):
+    """What makes it safe to send a request again whose answer was lost."""
 
     idempotency_key: str | None = Field(
         default=None,
@@ -52,6 +52,11 @@ class SubmitHeaders(Headers):
         pattern="^[!-~]+$",
         description="The same request under the same key counts once; the answer is that to the first. Kept for a day.",
     )
+
+
+class SubmitHeaders(RepeatableHeaders):
+    """How a request for a fit is to be taken."""
+
     cache_control: str | None = Field(default=None, description="`no-cache` makes a new fit even if there is a twin.")
     prefer: str | None = Field(
         default=None, description="`wait=30` holds the answer until the fit has ended, for 30 seconds (60 at most)."

@@ -99,8 +99,18 @@ def fit(model: str, data: Data, *, key: str | None, fresh: bool, **options: Unpa
         fresh: Whether an equal fit that was computed before will not do.
     """
     body = {"model": model, "data": encoding.encode(data), **options}
-    headers = {"Idempotency-Key": key or secrets.token_urlsafe(24)} | ({"Cache-Control": "no-cache"} if fresh else {})
+    headers = _once(key) | ({"Cache-Control": "no-cache"} if fresh else {})
     return Call("POST", "/v1/fits", headers=headers, content=encoding.to_json(body))
+
+
+def retry(path: str, *, key: str | None) -> Call:
+    """Ask for the fit at `path` anew; safe to repeat, because of its idempotency key (drawn at random when None)."""
+    return Call("POST", f"{path}/retry", headers=_once(key))
+
+
+def _once(key: str | None) -> dict[str, str]:
+    """The header by which a request counts once, however often it is sent."""
+    return {"Idempotency-Key": key or secrets.token_urlsafe(24)}
 
 
 def fits(*, limit: int, cursor: str | None, **wanted: Unpack[FitFilter]) -> Call:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import redis
@@ -53,6 +54,26 @@ def test_a_retry_goes_on_from_the_last_checkpoint(client: Client, store: FitStor
     newer = store.checkpoint(again)
     assert newer is not None
     assert newer["state"].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_retry_that_is_sent_twice_under_a_key_is_one_fit(client: Client, store: FitStore, fit_id: str) -> None:
+    fail(store, fit_id)
+
+    def retry(fit: str, **headers: str) -> httpx.Response:
+        return client.post(f"/v1/fits/{fit}/retry", headers=headers)
+
+    key = {"idempotency-key": "k1"}
+    first, again = retry(fit_id, **key), retry(fit_id, **key)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.json()["retried_from"] == fit_id
+    assert again.json() == first.json()
+    assert len(store.fit_ids()) == 2
+    # Another fit's retry, and a request for a fit, are other requests.
+    fail(store, first.json()["id"])
+    refused = [retry(first.json()["id"], **key), client.post("/v1/fits", json=EIGHT_SCHOOLS, headers=key)]
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(422, "idempotency_key_reused")] * 2
+    others = {retry(fit_id, **{"idempotency-key": "k2"}).json()["id"], retry(fit_id).json()["id"]}
+    assert len(others | {fit_id, first.json()["id"]}) == len(store.fit_ids()) == 4
 
 
 def test_what_cannot_be_retried(client: Client, store: FitStore, settings: Settings, fit_id: str) -> None:

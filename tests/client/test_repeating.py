@@ -70,11 +70,21 @@ def test_each_fit_has_a_key_of_its_own_unless_it_is_given() -> None:
     assert (first.get("cache-control"), second["cache-control"]) == (None, "no-cache")
 
 
-def test_a_retry_that_may_have_been_heard_is_not_sent_again() -> None:
+def test_a_retry_is_asked_for_under_one_key_until_it_is_taken() -> None:
+    acts = (cut(), refuse(409, "in_flight", Retry_After="0"), say(202, {**FIT, "id": "fit_2"}), say(202, FIT))
+    with faulty(say(200, FIT), *acts) as server, Client(server.address) as client:
+        fit = client.get("fit_1")
+        assert fit.retry().id == "fit_2"
+        fit.retry(idempotency_key="mine")
+    first, second, third, given = (seen.headers["idempotency-key"] for seen in server.seen[1:])
+    assert first == second == third != given == "mine"
+
+
+def test_what_has_no_key_and_may_have_been_heard_is_not_sent_again() -> None:
     with faulty(say(200, FIT), cut()) as server, Client(server.address) as client:
         fit = client.get("fit_1")
         with pytest.raises(UnreachableError, match="No answer from"):
-            fit.retry()
+            fit.delete()
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again() -> None:

@@ -125,10 +125,14 @@ class Fit:
         self.state = self._connection.ask(Call("POST", f"{self._path}/cancel"), FitState)
         return self
 
-    def retry(self) -> "Fit":
-        """Do a failed or cancelled fit again, as a new fit, from its last checkpoint if there is one."""
-        # Sent twice, this makes two fits.
-        call = Call("POST", f"{self._path}/retry", repeatable=False)
+    def retry(self, *, idempotency_key: str | None = None) -> "Fit":
+        """Do a failed or cancelled fit again, as a new fit, from its last checkpoint if there is one.
+
+        Args:
+            idempotency_key: Requests with the same key are one request; by default a random one, so that this call may
+                be sent again when its answer was lost.
+        """
+        call = calls.retry(self._path, key=idempotency_key)
         return Fit(self._connection, self._connection.ask(call, FitState))
 
     def delete(self) -> None:
