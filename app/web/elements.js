@@ -38,17 +38,20 @@ export function table(caption, header, rows) {
     {},
     header.map((cell) => h("th", { scope: "col" }, cell)),
   );
-  const body = rows.map(([first, ...rest]) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, first),
-      rest.map((cell) => h("td", {}, cell)),
-    ),
-  );
-  const content = h("table", {}, h("caption", {}, caption), h("thead", {}, head), h("tbody", {}, body));
+  const body = h("tbody", {}, rows.map(tableRow));
+  const content = h("table", {}, h("caption", {}, caption), h("thead", {}, head), body);
   // Focusable, so that the keyboard can scroll what is wider than the screen.
   return h("div", { class: "scrolled", tabindex: "0", role: "region", "aria-label": caption }, content);
+}
+
+/** A row of a table. */
+export function tableRow([first, ...rest]) {
+  return h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, first),
+    rest.map((cell) => h("td", {}, cell)),
+  );
 }
 
 /** Something that is shown when it is asked for. */

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
+from selenium.webdriver.support.select import Select
 
 from app.main import create_app
 from tacit.fits import Scope, open_keys
@@ -80,6 +81,35 @@ def test_watching_a_fit_and_cancelling_it(browser: Browser, service: Up) -> None
     assert "cancelled" in browser.script("return document.getElementById('announcer').textContent")
     fit_id = browser.find("main code", "fit_").text
     assert service.fit(fit_id)["status"] == "cancelled"
+
+
+def test_the_list_follows_the_fits_and_leaves_the_rest_in_place(browser: Browser, service: Up) -> None:
+    endless = {"model": "poisson-rate", "data": {"x": [6, 3, 1]}, "inference": {"steps": 1000000}}
+    old = service.post({**endless, "tags": ["old"]})["id"]
+    browser.open(f"{service.address}/#/fits")
+    browser.find("tbody tr", "old")
+    browser.script("document.querySelectorAll('tbody tr').forEach((row) => { row.wasThere = true; })")
+    link = browser.find(f"a[href='#/fits/{old}']")
+    browser.script("arguments[0].focus()", link)
+    browser.find("tbody tr", "running (")
+    status = f"document.querySelector('a[href=\"#/fits/{old}\"]').closest('tr').querySelector('.status').textContent"
+    before = browser.script(f"return {status}")
+    browser.until(f"{status} !== {before!r}", "its progress to change")
+    new = service.post({**endless, "tags": ["new"]})["id"]
+    browser.find("tbody tr:first-child", "new")
+    service.client.post(f"/v1/fits/{old}/cancel")
+    browser.until(f"{status} === 'cancelled'", "the fit to be cancelled")
+    assert browser.script("return document.activeElement") == link
+    later = browser.script("return [...document.querySelectorAll('tbody tr')].filter((row) => !row.wasThere)")
+    assert [row.text.split()[-1] for row in later] == ["new"]
+    # Among those that run, until it runs no more. Who stands on a row that goes stays at the table.
+    Select(browser.control("Status")).select_by_value("running")
+    browser.until("document.querySelectorAll('tbody tr').length === 1", "the only fit that runs")
+    browser.script("arguments[0].focus()", browser.find(f"a[href='#/fits/{new}']"))
+    service.client.post(f"/v1/fits/{new}/cancel")
+    browser.find(".muted", "There are none.")
+    assert browser.script("return document.activeElement.getAttribute('aria-label')") == "Fits, latest first"
+    assert browser.barriers() == []
 
 
 def test_what_is_wrong_stands_beside_what_it_is_about(browser: Browser, service: Up) -> None:
