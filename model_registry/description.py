@@ -33,7 +33,9 @@ def summary(model: Model) -> dict[str, Any]:
 
 
 def describe(model: Model) -> dict[str, Any]:
-    """All that a client needs to send data, set options and read the posterior."""
+    """All that a client needs to send data, set options, read the posterior and predict."""
+    data = {name: _plain(model.example[name]) for name in model.data}
+    sizes = {name: size for name, size in model.resolve(model.example).dims.items() if name in model.parameters}
     return {
         "name": model.name,
         "version": model.version,
@@ -49,7 +51,8 @@ def describe(model: Model) -> dict[str, Any]:
         "data_schema": data_schema(model.data, title=f"Data of {model.name}"),
         "options_schema": InferenceOptions.model_json_schema(),
         "defaults": dict(model.defaults),
-        "example": {"model": model.name, "data": {name: _plain(model.example[name]) for name in model.data}},
+        "example": {"model": model.name, "data": data},
+        "example_inputs": {name: data[name] for name in model.covariates} | sizes,
     }
 
 

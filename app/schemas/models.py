@@ -68,3 +68,6 @@ class ModelDetail(ModelSummary):
     options_schema: dict[str, Any]
     defaults: dict[str, Any]
     example: dict[str, Any]
+    example_inputs: dict[str, Any] = Field(
+        description="Inputs of a prediction at the example: covariates, and sizes that the program takes."
+    )

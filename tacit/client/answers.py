@@ -214,7 +214,7 @@ class Example(Answer):
 
 
 class ModelDetail(Answer):
-    """All about a model."""
+    """All about a model; `example_inputs` are the covariates and sizes of its example, for a prediction."""
 
     name: str
     version: str
@@ -230,6 +230,7 @@ class ModelDetail(Answer):
     options_schema: dict[str, Any]
     defaults: dict[str, Any]
     example: Example
+    example_inputs: dict[str, Any]
 
     @property
     def fields(self) -> dict[str, ModelField]:

@@ -119,6 +119,7 @@ for command in (
     fits.status,
     fits.watch,
     draws.predict,
+    draws.prior,
     draws.posterior,
     fits.cancel,
     fits.retry,

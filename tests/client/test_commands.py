@@ -113,6 +113,18 @@ def test_status_watch_predict_and_posterior(run: Any, fit: Fit, tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {"predicted.npz", "posterior.nc"}
 
 
+def test_predictions_from_the_prior(run: Any) -> None:
+    predicted = run("prior", "poisson-rate", "-", "--set", "z=0", "-q", "0.5", input='{"N": 2}').stdout.splitlines()
+    assert [line.split()[0] for line in predicted] == ["variable", "x[0]", "x[1]"]
+    shown = run("prior", "eight-schools", "--example", "--var", "mu", "--var", "y").stdout.splitlines()
+    assert shown[0].split() == ["variable", "q05", "q50", "q95"]
+    assert [line.split()[0] for line in shown[1:]] == ["mu", *(f"y[{number}]" for number in range(8))]
+    draws = json.loads(run("prior", "poisson-rate", "--example", "--draws", "3", "--seed", "5", "--json").stdout)
+    assert (draws["model"], draws["seed"], np.shape(draws["vars"]["x"])) == ("poisson-rate", 5, (3, 10))
+    run("prior", "poisson-rate", "--example", "--draws", "4", "-o", "prior.npz")
+    assert np.load("prior.npz")["x"].shape == (4, 10)
+
+
 def test_fits_are_detached_cancelled_and_retried(run: Any) -> None:
     endless = ("fit", "poisson-rate", "--example", "-i", "steps=1000000", "--detach")
     fit_id = run(*endless).stdout.strip()
@@ -133,6 +145,8 @@ def test_fits_are_detached_cancelled_and_retried(run: Any) -> None:
         (("fit", "poisson-rate", "--example", "-i", "steps=1"), Exit.REFUSED, "/inference/steps"),
         (("fit", "poisson-rat", "--example"), Exit.NOT_FOUND, "poisson-rate"),
         (("fit", "poisson-rate", "nothing.csv"), Exit.REFUSED, "nothing.csv cannot be read: No such file"),
+        (("prior", "poisson-rate"), Exit.REFUSED, "N is missing: say how many"),
+        (("prior", "poisson-rate", "-", "--example"), 2, "or --example"),
         (("status", "fit_1"), Exit.NOT_FOUND, "not_found"),
         (("status", "../models"), Exit.REFUSED, "is not the id of a fit"),
         (("status", "--url", "nonsense"), Exit.UNAVAILABLE, "is no address"),
@@ -228,5 +242,5 @@ def test_every_command_says_how_it_is_used(run: Any) -> None:
     for name, command in main.commands.items():
         assert command.help, name
         run(name, "--help")
-    for name in ("fit", "status", "watch", "predict", "posterior", "cancel", "retry", "completion"):
+    for name in ("fit", "status", "watch", "predict", "prior", "posterior", "cancel", "retry", "completion"):
         assert f"  tacit {name} " in run(name, "--help").stdout

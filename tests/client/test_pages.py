@@ -34,7 +34,7 @@ def test_the_client_page(
 @pytest.mark.timeout(900)  # a dozen commands, and programs are compiled for most of them
 def test_the_page_of_the_command_line(service: Up, tmp_path: Path, jax_cache: Path) -> None:
     read(DOCS / "cli.md", service, tmp_path, jax_cache)
-    assert {path.name for path in tmp_path.iterdir()} == {"counts.json", "posterior.nc"}
+    assert {path.name for path in tmp_path.iterdir()} == {"counts.json", "posterior.nc", "prior.nc"}
 
 
 def test_the_page_of_the_command_line_lists_all_exit_codes() -> None:

@@ -87,6 +87,13 @@ def test_what_a_description_says():
     assert described["options_schema"]["type"] == "object"
 
 
+def test_the_inputs_of_the_example_are_what_the_program_takes():
+    assert REGISTRY.get("eight-schools").describe()["example_inputs"] == {
+        "sigma": [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0]
+    }
+    assert REGISTRY.get("poisson-rate").describe()["example_inputs"] == {"N": 10}
+
+
 def test_summary_is_a_short_description():
     summary = REGISTRY.get("linear-regression").summary()
     assert summary == {

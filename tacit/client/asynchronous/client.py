@@ -16,7 +16,7 @@ from tacit.client.asynchronous.connection import AsyncConnection
 from tacit.client.asynchronous.fit import AsyncFit
 from tacit.client.calls import Call, FitFilter, FitOptions, PriorPrediction
 from tacit.client.encoding import Data
-from tacit.client.reading import InferenceData
+from tacit.client.reading import Arrays, InferenceData
 
 _PAGE = 100
 
@@ -138,6 +138,13 @@ class AsyncClient:
             path = Path(folder, "prior.nc")
             await self.save_prior_predictive(path, model, **wanted)
             return await anyio.to_thread.run_sync(reading.inference_data, path)
+
+    async def prior_predictive_arrays(self, model: str, **wanted: Unpack[PriorPrediction]) -> Arrays:
+        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles)."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "prior.npz")
+            await self.save_prior_predictive(path, model, **wanted)
+            return await anyio.to_thread.run_sync(reading.arrays, path)
 
     async def save_prior_predictive(self, path: str | Path, model: str, **wanted: Unpack[PriorPrediction]) -> None:
         """The same into a file, whose suffix says the form: .nc, .npz, .arrow or .json."""

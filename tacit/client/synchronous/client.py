@@ -14,7 +14,7 @@ from tacit.client.addresses import headers_of, settings_of
 from tacit.client.answers import FitState, ModelDetail, ModelList, ModelSummary, Page, ResolvedData
 from tacit.client.calls import Call, FitFilter, FitOptions, PriorPrediction
 from tacit.client.encoding import Data
-from tacit.client.reading import InferenceData
+from tacit.client.reading import Arrays, InferenceData
 from tacit.client.synchronous.connection import Connection
 from tacit.client.synchronous.fit import Fit
 
@@ -138,6 +138,13 @@ class Client:
             path = Path(folder, "prior.nc")
             self.save_prior_predictive(path, model, **wanted)
             return reading.inference_data(path)
+
+    def prior_predictive_arrays(self, model: str, **wanted: Unpack[PriorPrediction]) -> Arrays:
+        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles)."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "prior.npz")
+            self.save_prior_predictive(path, model, **wanted)
+            return reading.arrays(path)
 
     def save_prior_predictive(self, path: str | Path, model: str, **wanted: Unpack[PriorPrediction]) -> None:
         """The same into a file, whose suffix says the form: .nc, .npz, .arrow or .json."""
