@@ -149,6 +149,8 @@ class WarmWorker(Worker):
         """Start the child before the first job is taken."""
         super().bootstrap(*args, **kwargs)
         self._ready_child()
+        # Which RQ would do next. Whoever waits for this worker hears that it is ready when it has nothing more to say.
+        self.run_maintenance_tasks()
         self._announcer.start()
 
     def teardown(self) -> None:

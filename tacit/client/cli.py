@@ -57,11 +57,8 @@ def up(host: str | None, port: int | None, insecure: bool | None, data_dir: Path
     settings = read_settings(host=host, port=port, data_dir=data_dir, insecure=insecure)
     logs.configure(settings.log_level, process="up", form=settings.log_format)
 
-    def announce(address: str) -> None:
-        click.echo(f"Tacit is ready at {address} (data in {settings.data_dir.absolute()}; Ctrl-C stops it)")
-
     with errors_said():
-        supervisor.up(settings, announce=announce)
+        supervisor.up(settings, announce=lambda address: _announce(address, settings.data_dir))
 
 
 @main.command()
@@ -127,6 +124,13 @@ for command in (
     operating.gc,
 ):
     main.add_command(command)
+
+
+def _announce(address: str, data_dir: Path) -> None:
+    """Say that everything runs: one line for programs; on a terminal it stands out among those of the log."""
+    line = f"Tacit is ready at {address} (data in {data_dir.absolute()}; Ctrl-C stops it)"
+    on_terminal = sys.stdout.isatty()
+    click.secho(f"\n{line}\n" if on_terminal else line, bold=True, fg="green")
 
 
 def _connected(settings: Settings) -> Settings:

@@ -1,3 +1,5 @@
+import os
+import pty
 import subprocess
 import sys
 from importlib.metadata import version
@@ -62,3 +64,19 @@ def test_the_network_is_refused_without_keys(part: str, tmp_path: Path) -> None:
     shown = _tacit(part, "--host", "0.0.0.0", "--port", "0", env=env)
     assert shown.returncode == 1
     assert "Make an API key first" in shown.stderr
+
+
+def test_that_all_is_ready_stands_out_on_a_terminal_and_is_one_line_for_programs(tmp_path: Path) -> None:
+    call = f"import pathlib, tacit.client.cli as cli; cli._announce('http://h', pathlib.Path({str(tmp_path)!r}))"
+    line = f"Tacit is ready at http://h (data in {tmp_path}; Ctrl-C stops it)"
+    command = [sys.executable, "-c", call]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == f"{line}\n"
+    seen, terminal = pty.openpty()
+    try:
+        subprocess.run(command, stdout=terminal, timeout=60, check=True)
+        shown = os.read(seen, 4096).decode().replace("\r\n", "\n")
+    finally:
+        os.close(terminal)
+        os.close(seen)
+    before, after = shown.split(line)
+    assert ("\x1b[1m" in before, before.count("\n"), after.count("\n")) == (True, 1, 2)

@@ -94,6 +94,7 @@ def one_worker(
     with connections.quick(url) as connection, started("worker", env=env, log=folder / "log") as process:
         running = Running(settings, store, open_queue(connection, "cpu"), folder / "log")
         assert running.info.pid == process.pid
+        assert "cleaning registries" in (folder / "log").read_text(), "it announced itself before all was said"
         yield running
         wait_for(lambda: running.is_idle, what="the last fits to end")
         assert process.poll() is None
