@@ -23,6 +23,12 @@ def program(N):
     level = Normal(0.0, 1.0, name="level")
     noise = HalfNormal(1.0, name="noise")
     # Inside: one for each data point. The plate is named like the dimension of the data it runs along.
+    # `simulate` returns one number, so it is called once for each data point, with another key and the same arguments.
+    # Arguments are never cut up along the plate. Where points have something of their own, such as a covariate x, the
+    # simulator is given all of it and makes all points in one call: what it returns has the plate's axis, and so must
+    # its noise, jax.random.normal(key, x.shape). With jax.random.normal(key) the shape would be right as well, and all
+    # points would have the same noise. A function of one point is mapped by the simulator itself:
+    #     jax.vmap(one_point, in_axes=(0, 0, None))(jax.random.split(key, len(x)), x, level)
     with plate("N", N):
         Implicit(simulate, level, noise, name="y")
 

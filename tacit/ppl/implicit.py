@@ -31,8 +31,10 @@ def Implicit(
 
     Args:
       sampler: called as `sampler(key, *args)`, pure; returns a draw. Along the axis of a plate the draw may already
-        have the plate's size (the sampler is vectorised); where it lacks the axis, it is called once per element, each
-        with its own key, by vmap. It may run programs of its own (inside `seed(key)`): no interceptor sees them.
+        have the plate's size: the sampler is called once, with one key, and makes all elements, their noise included.
+        Where it lacks the axis, it is called once per element, each with its own key, by vmap. In both cases `args` are
+        passed whole: they are not mapped over the plate, whatever shape they have. It may run programs of its own
+        (inside `seed(key)`): no interceptor sees them.
       support: where draws lie, a NumPyro constraint.
       event_dim: how many of the rightmost axes of a draw belong together.
 
@@ -82,7 +84,8 @@ def _draw_in_plates(
         elif batch[plate.dim] != plate.size:
             raise InvalidValueError(
                 f"{name!r}: its sampler returned shape {shape}, which does not fit plate {plate.name!r} of size "
-                f"{plate.size} at axis {plate.dim} (event_dim is {event_dim})."
+                f"{plate.size} at axis {plate.dim} (event_dim is {event_dim}). It has to return one element, and is "
+                "then called once for each, with its own key and the same arguments; or all of them, along that axis."
             )
     return draw(key)
 

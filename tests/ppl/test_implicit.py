@@ -81,6 +81,38 @@ def test_a_sampler_that_does_not_fit_the_plate():
         Implicit(pair, name="x")
 
 
+def test_what_a_sampler_has_to_return_in_a_plate_is_said():
+    expected = r"event_dim is 0\)\. It has to return one element, and is then called once for each"
+    with seed(KEY), plate("A", 3), pytest.raises(InvalidValueError, match=expected):
+        Implicit(pair, name="x")
+
+
+def test_arguments_are_passed_whole_also_where_the_sampler_is_called_once_per_element():
+    shapes = []
+
+    def largest(key, loc, covariate):
+        shapes.append((loc.shape, covariate.shape))
+        return jnp.max(loc + covariate) + jax.random.normal(key)
+
+    with seed(KEY), plate("A", 3):
+        loc = Normal(0.0, 1.0, name="loc", value=np.array([0.0, 1000.0, 0.0]))
+        x = Implicit(largest, loc, jnp.zeros(3), name="x")
+    assert set(shapes) == {((3,), (3,))}
+    assert distinct(x.value)
+    assert np.all(x.value > 900)
+
+
+def test_noise_of_one_number_is_shared_by_the_plate_and_a_mapped_sampler_has_its_own():
+    def mapped(key, loc):
+        return jax.vmap(scalar)(jax.random.split(key, len(loc)), loc)
+
+    with seed(KEY), plate("A", 3):
+        shared = Implicit(scalar, jnp.zeros(3), name="shared")
+        own = Implicit(mapped, jnp.zeros(3), name="own")
+    assert len(np.unique(shared.value)) == 1
+    assert distinct(own.value)
+
+
 def test_set():
     with plate("A", 3):
         x = Implicit(scalar, sample_shape=(2,), name="x", value=np.zeros((2, 3)))
