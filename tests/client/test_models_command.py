@@ -1,6 +1,8 @@
 """`tacit models new` and `tacit models check`."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ from click.testing import CliRunner, Result
 
 from tacit.client.cli import main
 from tacit.client.commands.exits import Exit
+from tacit.settings import Settings
+from tests.running import environment
 
 
 def _run(*arguments: str, expect: int = 0) -> Result:
@@ -29,6 +33,21 @@ def test_a_new_model_passes_its_check(tmp_path: Path, monkeypatch: pytest.Monkey
     assert f"TACIT_MODEL_PATH={tmp_path} tacit up" in shown
     assert shown.splitlines()[-1] == "  tacit fit frog-counts --example"
     assert Path("frog_counts-check.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_check_finds_what_the_first_compiled(tmp_path: Path) -> None:
+    _run("new", "frog-counts", "-o", str(tmp_path / "frogs.py"))
+    command = [sys.executable, "-m", "tacit.client.cli", "models", "check", "frogs.py", "--data-dir", "data"]
+    command += ["--fits", "1", "--steps", "100", "--no-picture"]
+    settings = Settings(data_dir=tmp_path / "elsewhere", redis_url=None, model_path=())
+    env = {name: value for name, value in environment(settings).items() if name != "TACIT_JAX_CACHE_DIR"}
+    compiled = []
+    for _ in range(2):
+        subprocess.run(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, timeout=250, check=True)
+        compiled.append({path.name for path in (tmp_path / "data" / "jax-cache").glob("*-cache")})
+    # One that takes about as long to compile as is worth keeping may be kept the second time only.
+    assert len(compiled[0]) > 4
+    assert len(compiled[1] - compiled[0]) <= len(compiled[0]) / 4
 
 
 def test_what_is_wrong_with_a_model_is_said(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from tacit.client.commands import tables
 from tacit.client.commands.exits import Exit
-from tacit.client.commands.options import errors_said
+from tacit.client.commands.options import errors_said, read_settings, with_data_dir
 from tacit.client.commands.service import ModelName, with_service
 from tacit.client.errors import MissingPackageError
 from tacit.client.packages import needed
@@ -96,13 +96,32 @@ Examples:
 @click.option("--picture", type=_FILE, help="Where to draw it.  [FILE-check.png]")
 @click.option("--no-picture", is_flag=True, help="Draw none.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def check(file: Path, fits: int, steps: int, seed: int, picture: Path | None, no_picture: bool, as_json: bool) -> None:
+@with_data_dir
+def check(
+    file: Path,
+    fits: int,
+    steps: int,
+    seed: int,
+    picture: Path | None,
+    no_picture: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
     """Try out the model in FILE, and say in words what is good and what is not.
 
     Does it load and simulate, has it the densities it needs, can its latent variables be inferred? Data are made from
     the prior, and some of them fitted, to see whether the posteriors hold what the data were made from. The exit code
-    is 3 where there is a problem.
+    is 3 where there is a problem. Compiled programs are kept where a service on the same data folder keeps its own: the
+    next check of this file is faster.
     """
+    from tacit import compilation
+
+    settings = read_settings(data_dir=data_dir)
+    try:
+        # Before anything of the model is loaded: JAX takes the folder when it compiles for the first time.
+        compilation.configure(device=settings.device, cache=settings.compiled_programs)
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
     from model_registry.rehearsal import rehearse
 
     drawing = not no_picture and _can_draw()
