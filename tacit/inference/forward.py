@@ -43,6 +43,8 @@ FIRST_SHARE, FEWEST_FIRST, MOST_FIRST = 0.1, 50, 1024
 RING = 8192
 BATCH = 160
 MOST_FRESH = 32
+# Half of the groups of simulations that are told apart are each the nearest of so many.
+POOL = 512
 # Fewest at once of a simulator that runs in other processes.
 FEWEST_EXTERNAL = 16
 # The share of proposals from the prior, where simulations are made and where q is weighed.
@@ -58,7 +60,7 @@ EVERY = 2
 # Hidden units of the towers, and their learnt features, unless asked otherwise.
 WIDTH, RANK = 128, 64
 # The ratio estimator's rate unless asked otherwise.
-RATIO_RATE = 2e-3
+RATIO_RATE = 3e-3
 # Hidden units of the layer over pairs; splits of the flow (two layers each) and its hidden units.
 PAIRS = 32
 SPLITS = 4
@@ -274,22 +276,23 @@ def _take_in(setup: Setup, data: Prepared, state: State, latents: jax.Array, sim
 
 def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
     """One update of the ratio estimator, on the newest simulations and some of the ring ("Disc")."""
-    latents, simulated, finite = rings.batch(state.ring, key, setup.fresh, BATCH - setup.fresh)
-    _, flow = _restore(setup, data, state.ratio, state.flow_average)
-    eps, bent, _ = _whiten(flow, state, latents)
-    features = _features(setup, data, state, simulated, ~finite)
-    groups = max(1, BATCH // setup.latent_samples)
+    latents, simulated, finite = contrasts(setup, key, state)
+    groups = latents.shape[0]
 
-    def grouped(x: jax.Array) -> jax.Array:
-        """Every group has its share of the newest."""
-        size = len(x) // groups
-        return jnp.swapaxes(x[: groups * size].reshape(size, groups, *x.shape[1:]), 0, 1)
+    def flat(x: jax.Array) -> jax.Array:
+        return x.reshape(-1, *x.shape[2:])
+
+    _, flow = _restore(setup, data, state.ratio, state.flow_average)
+    eps, bent, _ = _whiten(flow, state, flat(latents))
+    features = _features(setup, data, state, flat(simulated), ~flat(finite))
 
     def loss(ratio: Any) -> tuple[jax.Array, jax.Array]:
         critic, _ = _restore(setup, data, ratio, state.flow)
-        of_data = grouped(jax.vmap(critic.of_data)(features))
-        of_latents = grouped(jax.vmap(critic.of_latents)(eps, bent))
-        logits = critic.pairs(of_data, of_latents)
+        of_data = jax.vmap(critic.of_data)(features)
+        of_latents = jax.vmap(critic.of_latents)(eps, bent)
+        logits = critic.pairs(
+            of_data.reshape(groups, -1, of_data.shape[-1]), of_latents.reshape(groups, -1, of_latents.shape[-1])
+        )
         own = jnp.diagonal(logits, axis1=1, axis2=2)
         cross_entropy = jnp.mean(jax.nn.logsumexp(logits, axis=-1) - own)
         return cross_entropy, jnp.mean(own >= jnp.max(logits, axis=-1))
@@ -303,6 +306,30 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
     return state._replace(
         ratio=ratio, ratio_optimizer=optimizer, loss_disc=value, correct=correct, skipped=state.skipped + ~good
     )
+
+
+def contrasts(setup: Setup, key: jax.Array, state: State) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Groups of simulations to be told apart: latents (groups, K, G), data (groups, K, N, D), whether those are finite.
+
+    Half of the groups are as they come, the newest among them. In the others latents are near one another, in units of
+    q: simulations at latents far apart are soon told apart, and what is left to learn is what differs close by. Who is
+    in a group depends on the latents alone, so r is the same.
+    """
+    far_key, near_key = jax.random.split(key)
+    groups = max(1, BATCH // setup.latent_samples)
+    size, near = BATCH // groups, groups // 2
+    far = groups - near
+    fresh = min(setup.fresh, far * size)
+    batch = rings.batch(state.ring, far_key, fresh, far * size - fresh)
+    # Every group has its share of the newest.
+    apart = tuple(jnp.swapaxes(x.reshape(size, far, *x.shape[1:]), 0, 1) for x in batch)
+    if near == 0:
+        return apart
+    pool = rings.stretch(state.ring, near_key, fresh, max(size, min(POOL, setup.first - fresh)))
+    eps = _straighten(state, pool[0])
+    distance = jnp.sum((eps[:near, None] - eps) ** 2, axis=-1)
+    _, members = jax.lax.top_k(-distance, size)
+    return tuple(jnp.concatenate([a, x[members]]) for a, x in zip(apart, pool, strict=True))
 
 
 def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
@@ -348,8 +375,10 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
     fresh = jnp.minimum(1.0, EVERY / (ESTIMATED_OVER * rates.steps))
     divergence = state.divergence + fresh * (seen - state.divergence)
     poor = (progress > DECIDE_FROM) & (progress < DECIDE_UNTIL) & (divergence > DIVERGENCE_LIMIT)
+    # Under a flow the Gaussian is its frame, and stands still for it and for r.
+    framed = state.bent & (progress > DECIDE_FROM)
     return state._replace(
-        q=choose(good, q, state.q),
+        q=choose(good & ~framed, q, state.q),
         flow=trained,
         flow_optimizer=optimizer,
         bent=state.bent | (poor & (setup.family == AUTOMATIC)),
@@ -437,9 +466,14 @@ def _draw(flow: Flow, state: State, key: jax.Array, num_draws: int, width: Any) 
     return state.q.loc + bent @ state.q.tril.T
 
 
+def _straighten(state: State, latents: jax.Array) -> jax.Array:
+    """(S, G): latents as eps of the Gaussian."""
+    return solve_triangular(state.q.tril, (latents - state.q.loc).T, lower=True).T
+
+
 def _whiten(flow: Flow, state: State, latents: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(S, G): latents as eps of the Gaussian, as eps of the flow; (S,) the log determinant from latents to these."""
-    eps = solve_triangular(state.q.tril, (latents - state.q.loc).T, lower=True).T
+    eps = _straighten(state, latents)
     straight = -jnp.sum(jnp.log(jnp.diagonal(state.q.tril)))
     bent, log_det = jax.lax.cond(state.bent, lambda e: jax.vmap(flow.inverse)(e), lambda e: (e, jnp.zeros(len(e))), eps)
     return eps, bent, log_det + straight
@@ -476,16 +510,15 @@ def _distance(setup: Setup, data: Prepared, simulated: jax.Array) -> jax.Array:
 
 
 def _features(setup: Setup, data: Prepared, state: State, values: jax.Array, failed: jax.Array) -> jax.Array:
-    """(..., N, F): data (..., N, D) on the scale of the prior and, of a single point, also on that of its distance from
-    what was observed; covariates; and whether the simulation failed (...,).
+    """(..., N, F): data (..., N, D) on the scale of the prior and on that of its distance from what was observed (of
+    several points, from their mean); covariates; and whether the simulation failed (...,).
 
     A failure is an outcome like others: so the posterior is that of latents at which the simulator works and makes the
     data, and where it always fails there is none.
     """
     columns = [jnp.arcsinh((values - data.features.centre) / data.features.spread)]
-    if setup.layout.num_points == 1:
-        observed = flatten(setup.layout, data.arrays.observed)
-        columns.append(jnp.arcsinh((values - observed) * jnp.exp(-state.local)))
+    observed = jnp.mean(flatten(setup.layout, data.arrays.observed), axis=0)
+    columns.append(jnp.arcsinh((values - observed) * jnp.exp(-jnp.mean(state.local, axis=0))))
     covariates = data.features.covariates
     columns.append(jnp.broadcast_to(covariates, (*values.shape[:-1], covariates.shape[-1])))
     columns.append(jnp.broadcast_to(failed[..., None, None], (*values.shape[:-1], 1)).astype(float))
@@ -503,7 +536,7 @@ def _observed_ratio(
 def _make(setup: Setup, key: jax.Array, data: Prepared) -> tuple[PairCritic, Flow]:
     critic_key, flow_key = jax.random.split(key)
     values = jax.eval_shape(lambda: data.data[0])
-    num_features = values.shape[-1] * (1 + (setup.layout.num_points == 1)) + data.features.covariates.shape[-1] + 1
+    num_features = 2 * values.shape[-1] + data.features.covariates.shape[-1] + 1
     size = setup.layout.global_dim
     critic = PairCritic(num_features, size, width=setup.width, rank=setup.rank, pairs=PAIRS, key=critic_key)
     return critic, Flow(size, splits=SPLITS, width=FLOW_WIDTH, key=flow_key)

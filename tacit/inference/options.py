@@ -109,7 +109,7 @@ class InferenceOptions(BaseModel):
         None,
         gt=0.0,
         le=1.0,
-        description="Of the ratio estimator. By default 0.005; under the forward objective 0.002.",
+        description="Of the ratio estimator. By default 0.005; under the forward objective 0.003.",
     )
     gen_learning_rate: float = Field(
         0.1, gt=0.0, le=1.0, description="Of q. For natural gradients 1 is a Newton step; others do with a tenth."

@@ -8,7 +8,19 @@ from pydantic import ValidationError
 from scipy import stats
 
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import InferenceOptions, Parts, Problem, finalize, fit, initialize, load, run, save, update
+from tacit.inference import (
+    InferenceOptions,
+    Parts,
+    Problem,
+    finalize,
+    fit,
+    forward,
+    initialize,
+    load,
+    run,
+    save,
+    update,
+)
 from tacit.inference import ring as rings
 from tacit.inference.pair_critic import PairCritic
 from tacit.ppl import Implicit, Normal, external, plate
@@ -239,6 +251,29 @@ def test_pairs_are_of_every_data_set_and_every_draw():
     np.testing.assert_allclose(one[0, 0], table[2, 3], rtol=1e-4, atol=1e-5)
     # The points of a data set have no order.
     np.testing.assert_allclose(critic.of_data(points[2][::-1]), of_data[2], rtol=1e-4, atol=1e-5)
+
+
+def test_a_stretch_of_the_ring_holds_no_simulation_twice():
+    ring = rings.start(16, jnp.arange(12.0)[:, None], jnp.arange(12.0)[:, None, None])
+    for key in jax.random.split(KEY, 20):
+        latents, data, finite = rings.stretch(ring, key, 2, 10)
+        assert sorted(latents[:, 0].tolist()) == list(range(10))
+        np.testing.assert_array_equal(latents[:, 0], data[:, 0, 0])
+        assert finite.all()
+
+
+def test_half_of_the_contrasts_are_among_neighbours():
+    options = InferenceOptions(objective="forward", **SHORT)
+    session = initialize(KEY, Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options)
+    latents, data, finite = forward.contrasts(session.setup, KEY, session.state)
+    assert latents.shape == (10, 16, 1)
+    assert data.shape == (10, 16, 1, 2)
+    assert finite.all()
+    spread = np.std(latents[..., 0], axis=1)
+    assert spread[:5].min() > 3 * spread[5:].max()
+    # Each comes with what was simulated at it.
+    raw = session.data.latent_centre + session.data.latent_spread * latents
+    assert np.std(data[..., 0, 0] - raw[..., 0] ** 2) == pytest.approx(NOISE, rel=0.3)
 
 
 OUTSIDE = InferenceOptions(steps=1500, simulations=1500)
