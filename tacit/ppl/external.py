@@ -35,6 +35,9 @@ from tacit.errors import InvalidValueError, ProgramError
 from tacit.ppl.interception import intercepted
 from tacit.simulation_pool import pack, shared_pool
 
+# Simulations begun ahead of so many are kept until they are asked for.
+MOST_WAITING = 1024
+
 _log = logging.getLogger(__name__)
 _ahead: ContextVar[bool] = ContextVar("tacit_simulate_ahead", default=False)
 _called: ContextVar[list["External"] | None] = ContextVar("tacit_external_calls", default=None)
@@ -84,13 +87,11 @@ class External:
         return jax.pure_callback(call, result, jax.random.key_data(key), *leaves, vmap_method="expand_dims")
 
     def _begin_all(self, runs: list[tuple[np.ndarray, Any]]) -> np.ndarray:
-        """Begins runs that will be asked for later; those begun earlier and never asked for are given up."""
+        """Begins runs that will be asked for later; of those that nobody has asked for, the oldest are given up."""
         with self._lock:
-            stale, self._started = self._started, {}
-            for future in stale.values():
-                future.cancel()
-            for run in runs:
-                self._started[_name(run)] = self._submit(run)
+            self._started |= {_name(run): self._submit(run) for run in runs}
+            while len(self._started) > MOST_WAITING:
+                self._started.pop(next(iter(self._started))).cancel()
         return np.zeros((len(runs), *self._shape), np.float32)
 
     def _finish_all(self, runs: list[tuple[np.ndarray, Any]]) -> np.ndarray:
@@ -146,8 +147,11 @@ def external(function: Callable[..., Any], *, shape: tuple[int, ...], time_limit
 
 @contextlib.contextmanager
 def ahead() -> Iterator[None]:
-    """In a program traced inside, external simulations are begun and not waited for: draws are zeros. The same draws,
-    asked for later with the same keys and arguments, are those begun here."""
+    """In a program traced inside, external simulations are begun and not waited for: draws are zeros.
+
+    The same draws, asked for later with the same keys and arguments, are those begun here; one that takes the outcome of
+    another external simulator is begun in vain.
+    """
     token = _ahead.set(True)
     try:
         yield

@@ -91,6 +91,21 @@ def test_what_is_begun_ahead_is_simulated_once(counted):
     assert calls() == 8
 
 
+def test_a_sampler_that_a_program_calls_twice_is_begun_twice(counted):
+    sampler, calls = counted
+    first, second = jax.random.split(KEY)
+
+    @jax.jit
+    def begin_and_finish():
+        with ahead():
+            nothing = sampler(first, 1.0) + sampler(second, 2.0)
+        return sampler(first, 1.0 + jnp.sum(nothing)), sampler(second, 2.0 + jnp.sum(nothing))
+
+    draws = begin_and_finish()
+    assert calls() == 2
+    np.testing.assert_array_equal(draws, [sampler(first, 1.0), sampler(second, 2.0)])
+
+
 def test_draws_that_nobody_wants_are_not_simulated(counted):
     sampler, calls = counted
 
