@@ -149,8 +149,8 @@ def external(function: Callable[..., Any], *, shape: tuple[int, ...], time_limit
 def ahead() -> Iterator[None]:
     """In a program traced inside, external simulations are begun and not waited for: draws are zeros.
 
-    The same draws, asked for later with the same keys and arguments, are those begun here; one that takes the outcome of
-    another external simulator is begun in vain.
+    The same draws, asked for later with the same keys and arguments, are those begun here; one that takes what
+    another external simulator returns is begun in vain.
     """
     token = _ahead.set(True)
     try:
