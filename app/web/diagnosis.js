@@ -19,6 +19,7 @@ const MEANINGS = {
   skipped_updates: "Updates that were not finite and were skipped",
   simulated_points: "Data points simulated",
   dropped_simulations: "Simulations that were not finite",
+  simulation_failures: "How often the simulator failed, and why",
   simulations: "Data sets simulated",
   simulation_budget: "Data sets that might have been simulated",
   divergence: "How far the posterior is from the family, as a divergence in nats; what resampling then corrects",

@@ -68,11 +68,12 @@ def forward_diagnostics(
     """Figures of a fit under the forward objective, over the last tenth of the steps.
 
     `family`: what q ended as; `divergence`: KL(target || q), an estimate; `surprise`: the share of data sets simulated
-    at the prior that are at least as far out as the observed one; `simulation_failures`: how often external simulations
-    failed in this process, by reason, the three most common.
+    at the prior that are at least as far out as the observed one; of external simulators,
+    `simulation_failures`: how often they failed in this process, by reason, the three most common.
     """
     steps = int(losses["step"][-1])
     late = losses["step"] > 0.9 * steps
+    failures = {"simulation_failures": _most_common_failures(setup)} if setup.layout.external else {}
     return {
         "method": "implicit_klqp",
         "objective": "forward",
@@ -85,8 +86,8 @@ def forward_diagnostics(
         "surprise": forward.surprise(setup, data),
         "simulations": int(state.ring.written),
         "dropped_simulations": int(state.dropped),
-        "simulation_failures": _most_common_failures(setup),
         "skipped_updates": int(state.skipped),
+        **failures,
     }
 
 
@@ -119,9 +120,10 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
         found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")
     if figures["dropped_simulations"]:
         share = figures["dropped_simulations"] / figures["simulations"]
+        why = _reasons(figures.get("simulation_failures", {}))
         found.append(
-            f"{share:.2%} of the simulations were not finite{_reasons(figures['simulation_failures'])}. That is an "
-            "outcome like others: the posterior is that of latents at which the program works."
+            f"{share:.2%} of the simulations were not finite{why}. That is an outcome like others: the posterior "
+            "is that of latents at which the program works."
         )
     infinite = [name for name, value in posterior.items() if not np.all(np.isfinite(value))]
     if infinite:
