@@ -1,5 +1,6 @@
 """Commands that ask a service, against a running one."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -205,14 +206,17 @@ def test_refusals_have_codes(run: Any, answer: Any, code: int) -> None:
 
 def test_ctrl_c_ends_the_waiting_and_not_the_fit(service: Up, client: Client) -> None:
     command = [sys.executable, "-m", "tacit.client.cli", "fit", "poisson-rate", "--example", "-i", "steps=1000000"]
-    process = subprocess.Popen(
-        [*command, "--url", service.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    fit_id = process.stderr.readline().strip()
-    assert fit_id.startswith("fit_")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # As in a terminal, also where the tests run in the background: there a shell has its children ignore Ctrl-C.
+    listening = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen([*command, "--url", service.address], preexec_fn=listening, **pipes) as process:
+        try:
+            fit_id = process.stderr.readline().strip()
+            assert fit_id.startswith("fit_")
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == Exit.INTERRUPTED
     assert f"The fit goes on: `tacit watch {fit_id}`" in said
     assert client.get(fit_id).cancel().status in ("cancelling", "cancelled")

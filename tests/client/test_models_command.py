@@ -45,9 +45,10 @@ def test_a_second_check_finds_what_the_first_compiled(tmp_path: Path) -> None:
     for _ in range(2):
         subprocess.run(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, timeout=250, check=True)
         compiled.append({path.name for path in (tmp_path / "data" / "jax-cache").glob("*-cache")})
-    # One that takes about as long to compile as is worth keeping may be kept the second time only.
-    assert len(compiled[0]) > 4
-    assert len(compiled[1] - compiled[0]) <= len(compiled[0]) / 4
+    # Those that are kept on every machine: small ones, which take about as long as is worth keeping, may come later.
+    large = [{name for name in each if name.startswith(("jit_chunk-", "jit_init-"))} for each in compiled]
+    assert len(large[0]) >= 2
+    assert large[1] == large[0]
 
 
 def test_what_is_wrong_with_a_model_is_said(tmp_path: Path) -> None:
