@@ -319,13 +319,12 @@ def contrasts(setup: Setup, key: jax.Array, state: State) -> tuple[jax.Array, ja
     groups = max(1, BATCH // setup.latent_samples)
     size, near = BATCH // groups, groups // 2
     far = groups - near
-    fresh = min(setup.fresh, far * size)
-    batch = rings.batch(state.ring, far_key, fresh, far * size - fresh)
+    batch = rings.batch(state.ring, far_key, setup.fresh, far * size - setup.fresh)
     # Every group has its share of the newest.
     apart = tuple(jnp.swapaxes(x.reshape(size, far, *x.shape[1:]), 0, 1) for x in batch)
     if near == 0:
         return apart
-    pool = rings.stretch(state.ring, near_key, fresh, max(size, min(POOL, setup.first - fresh)))
+    pool = rings.stretch(state.ring, near_key, setup.fresh, max(size, min(POOL, setup.first - setup.fresh)))
     eps = _straighten(state, pool[0])
     distance = jnp.sum((eps[:near, None] - eps) ** 2, axis=-1)
     _, members = jax.lax.top_k(-distance, size)

@@ -13,15 +13,15 @@
 The sampler can be jitted and vmapped like any other, and a draw depends on its key and arguments alone; draws that are
 asked for together are simulated side by side, and none that nobody wants. To derivatives a draw is a constant.
 
-A simulation fails when the function raises, runs out of time, or brings its process down: the draw is then NaN, which
-inference counts, and the reason is kept in `failures`. A result of another shape is an error.
+A simulation fails when the function raises, runs out of time or brings its process down: the draw is then NaN, which
+inference counts, and the reason is kept in `failures`. So is a result of another shape.
 """
 
 import contextlib
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any
@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from pebble import ProcessExpired
 
-from tacit.errors import InvalidValueError, ProgramError
+from tacit.errors import ProgramError
 from tacit.ppl.interception import intercepted
 from tacit.simulation_pool import pack, shared_pool
 
@@ -116,9 +116,7 @@ class External:
         except Exception as error:  # whatever the author's function raises is a failed simulation
             return self._failed(f"{type(error).__name__}: {error}")
         if value.shape != self._shape:
-            raise InvalidValueError(
-                f"{self._function.__qualname__} returned shape {value.shape}, and external was told {self._shape}"
-            )
+            return self._failed(f"it returned shape {value.shape}, and external was told {self._shape}")
         return value.astype(np.float32)
 
     def _failed(self, reason: str) -> np.ndarray:
@@ -138,10 +136,15 @@ def external(function: Callable[..., Any], *, shape: tuple[int, ...], time_limit
       time_limit_s: how long one simulation may take before it is ended and counts as failed, in seconds.
 
     Raises:
-      ProgramError: it is made while a program runs: each run would have a sampler of its own. Make it once, above.
+      ProgramError: it is made while a program runs: each run would have a sampler of its own; or `shape` or
+        `time_limit_s` makes no sense.
     """
     if intercepted():
         raise ProgramError(f"make external({function.__qualname__}, ...) once, outside the program, and use it inside")
+    if not isinstance(shape, Sequence) or not all(isinstance(size, int) and size >= 0 for size in shape):
+        raise ProgramError(f"external: shape is a tuple of sizes, as in (10,), or () for a number; got {shape!r}")
+    if not time_limit_s > 0:
+        raise ProgramError(f"external: time_limit_s is a number of seconds above 0; got {time_limit_s!r}")
     return External(function, tuple(shape), time_limit_s)
 
 

@@ -67,10 +67,22 @@ def test_failures_are_nan_and_counted_by_reason():
     assert sampler.failures == {"ValueError: x is negative": 2}
 
 
-def test_a_result_of_another_shape_is_an_error():
+def test_a_result_of_another_shape_is_a_failure_that_says_so():
     sampler = external(fussy, shape=(2,))
-    with pytest.raises(Exception, match=r"fussy returned shape \(1,\), and external was told \(2,\)"):
-        jax.block_until_ready(sampler(KEY, 1.0))
+    np.testing.assert_array_equal(sampler(KEY, 1.0), [np.nan, np.nan])
+    assert sampler.failures == {"it returned shape (1,), and external was told (2,)": 1}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"shape": 3}, r"shape is a tuple of sizes, as in \(10,\)"),
+        ({"time_limit_s": 0.0}, "a number of seconds above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(wrong, said):
+    with pytest.raises(ProgramError, match=said):
+        external(normal, **{"shape": (3,), **wrong})
 
 
 def test_what_is_begun_ahead_is_simulated_once(counted):
