@@ -17,8 +17,8 @@ def simulate(
 
     Evidence is a Brownian motion of variance 1 per second that starts at bias * boundary, between boundaries at 0 and
     `boundary`. It is looked at every 50 ms; whether and when it met a boundary between two looks is drawn from the law
-    of the Brownian bridge. That is exact but for paths that can meet both boundaries within one step: fewer than one
-    in a thousand from the middle of a separation of 0.5, and none to speak of from 1 on. Who is undecided after five
+    of the Brownian bridge. That is exact but for paths that can meet both boundaries within one step: of steps from the
+    middle of a separation of 0.5 fewer than two in a thousand, from 1 on none to speak of. Who is undecided after five
     seconds then gives the response of the boundary that is nearer.
     """
 
