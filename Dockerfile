@@ -7,9 +7,9 @@ RUN python -m venv /opt/tacit
 ENV PATH=/opt/tacit/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements*.lock ./
 RUN if [ "$DEVICE" = gpu ]; then lock=requirements-gpu.lock; else lock=requirements.lock; fi \
-    && pip install --require-hashes -r "$lock"
+    && pip install --require-hashes --no-deps -r "$lock"
 # The build backend comes from the lock file too, and stays out of the image.
-RUN python -m venv /opt/build && /opt/build/bin/pip install --require-hashes -r requirements-dev.lock
+RUN python -m venv /opt/build && /opt/build/bin/pip install --require-hashes --no-deps -r requirements-dev.lock
 COPY . .
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
     && pip install --no-deps /tmp/wheel/*.whl

@@ -1,6 +1,5 @@
 """Commands that ask a service, against a running one."""
 
-import functools
 import json
 import signal
 import subprocess
@@ -205,11 +204,13 @@ def test_refusals_have_codes(run: Any, answer: Any, code: int) -> None:
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_fit(service: Up, client: Client) -> None:
-    command = [sys.executable, "-m", "tacit.client.cli", "fit", "poisson-rate", "--example", "-i", "steps=1000000"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     # As in a terminal, also where the tests run in the background: there a shell has its children ignore Ctrl-C.
-    listening = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen([*command, "--url", service.address], preexec_fn=listening, **pipes) as process:
+    # The command sets this itself: a `preexec_fn` would fork this process, in which JAX may have threads.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    tacit = [sys.executable, "-c", f"{listening}; from tacit.client.cli import main; main()"]
+    command = [*tacit, "fit", "poisson-rate", "--example", "-i", "steps=1000000", "--url", service.address]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
         try:
             fit_id = process.stderr.readline().strip()
             assert fit_id.startswith("fit_")
