@@ -57,15 +57,12 @@ def admit(
         QuotaError: It would be a new fit, and there is no room for one.
     """
     while True:
-        latest = store.twins.latest(request)
-        if latest.claim is not None and not fresh:
-            twin = _when_stored(store, latest.claim)
-            cache = _usefulness(twin, request)
-            if twin is not None and cache is not None:
-                if hook is not None:
-                    store.webhooks.add(twin.request.id, request.id, hook)
-                return Admission(twin, cache)
-        if store.twins.claim(request, latest.number + 1):
+        latest, found = _look(store, request, fresh=fresh)
+        if found is not None:
+            if hook is not None:
+                store.webhooks.add(found.fit.request.id, request.id, hook)
+            return found
+        if store.twins.claim(request, latest + 1):
             return _accepted(store, quota, request, data, hook)
 
 
@@ -109,6 +106,24 @@ def _accepted(store: FitStore, quota: Quota, request: FitRequest, data: bytes, h
         store.webhooks.forget(request.id)
         raise
     return Admission(Fit(request), Cache.MISS)
+
+
+def _look(store: FitStore, request: FitRequest, *, fresh: bool) -> tuple[int, Admission | None]:
+    """The number of the latest claim on what a request asks for, 0 for none; and the newest twin that is of use, unless
+    a fresh fit is wanted."""
+    latest = 0
+    for number, claim in store.twins.newest_first(request):
+        latest = latest or number
+        if fresh:
+            break
+        twin = _when_stored(store, claim) if claim is not None else None
+        cache = _usefulness(twin, request)
+        if twin is not None and cache is not None:
+            return latest, Admission(twin, cache)
+        # One that came to nothing is looked at once more at most, however often the same is asked for.
+        if number < latest and (twin is None or twin.status in (Status.FAILED, Status.CANCELLED)):
+            store.twins.forget(request, number)
+    return latest, None
 
 
 def _usefulness(twin: Fit | None, request: FitRequest) -> Cache | None:

@@ -1,11 +1,13 @@
 """Which fit stands for a fingerprint, so that the same computation is not made twice.
 
-    twins/{scope}/{fingerprint}/{n}.json     the n-th fit that was to compute this; the latest one counts
+    twins/{scope}/{fingerprint}/{n}.json     the n-th fit that was to compute this; the latest one of use counts
 
-A blob store can create, and not compare and swap. So a claim is never changed: who finds the latest one useless (its
-fit failed, was cancelled or deleted) creates the next number, which exactly one can.
+A blob store can create, and not compare and swap. So a claim is never changed: who finds none of use (their fits
+failed, were cancelled or deleted) creates the number after the latest, which exactly one can. A fit that was forced
+comes before an older one that has succeeded; when it comes to nothing, the older one counts again.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,7 +27,7 @@ class TwinClaim(Record):
 
 
 class Twin(NamedTuple):
-    """The claim that counts, and its number; number 0 and no claim when nobody ever asked."""
+    """A claim and its number; no claim where it was just released, or is damaged: nobody can stand on it."""
 
     number: int
     claim: TwinClaim | None
@@ -37,17 +39,19 @@ class Twins:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
-    def latest(self, request: FitRequest) -> Twin:
-        """Whose turn it is, or was last, to compute what a request asks for."""
-        names = self._blobs.names(_folder(request))
-        if not names:
-            return Twin(0, None)
-        return Twin(int(names[-1].partition(".")[0]), self._read(f"{_folder(request)}{names[-1]}"))
+    def newest_first(self, request: FitRequest) -> Iterator[Twin]:
+        """Whose turn it is, or was, to compute what a request asks for; each is read when it is come to."""
+        for name in reversed(self._blobs.names(_folder(request))):
+            yield Twin(int(name.partition(".")[0]), self._read(f"{_folder(request)}{name}"))
 
     def claim(self, request: FitRequest, number: int) -> bool:
         """Say that this fit will compute it, as the `number`-th; False when another was faster."""
         claim = TwinClaim(fit_id=request.id, claimed_at=now())
-        return self._blobs.create(f"{_folder(request)}{number:06d}.json", claim.to_bytes())
+        return self._blobs.create(_key(request, number), claim.to_bytes())
+
+    def forget(self, request: FitRequest, number: int) -> None:
+        """Drop a claim that will never be of use again. Never the latest: its number says which one comes next."""
+        self._blobs.delete(_key(request, number))
 
     def release(self, request: FitRequest) -> None:
         """Forget the claims of a fit that is no more, or never came to be."""
@@ -57,7 +61,7 @@ class Twins:
                 self._blobs.delete(f"{_folder(request)}{name}")
 
     def _read(self, key: str) -> TwinClaim | None:
-        """A claim; None when it was just released, or is damaged: either way nobody can stand on it."""
+        """A claim; None when it was just released, or is damaged."""
         data = self._blobs.get(key)
         try:
             return TwinClaim.model_validate_json(data) if data is not None else None
@@ -72,3 +76,7 @@ def scope(request: FitRequest) -> str:
 
 def _folder(request: FitRequest) -> str:
     return f"{_TWINS}{scope(request)}/{request.fingerprint}/"
+
+
+def _key(request: FitRequest, number: int) -> str:
+    return f"{_folder(request)}{number:06d}.json"

@@ -56,6 +56,32 @@ def test_no_cache_forces_a_new_fit_and_the_next_find_that(client: Client, store:
     assert _seen(_post(client)) == (202, "coalesced", second)
 
 
+@pytest.mark.parametrize("end", ["fail", "cancel", "delete"])
+def test_a_forced_fit_that_comes_to_nothing_does_not_hide_the_older_one(
+    client: Client, store: FitStore, end: str
+) -> None:
+    _, _, first = _seen(_post(client))
+    succeed(store, first)
+    for _ in range(2):
+        _, _, forced = _seen(_post(client, cache_control="no-cache"))
+        if end == "fail":
+            fail(store, forced)
+        else:
+            assert client.post(f"/v1/fits/{forced}/cancel").is_success
+        if end == "delete":
+            assert client.delete(f"/v1/fits/{forced}").is_success
+        assert _seen(_post(client)) == (200, "hit", first)
+
+
+def test_claims_that_came_to_nothing_do_not_pile_up(client: Client, store: FitStore) -> None:
+    for _ in range(5):
+        _, cache, fit_id = _seen(_post(client))
+        assert cache == "miss"
+        fail(store, fit_id)
+    assert _seen(_post(client))[1] == "miss"
+    assert [twin.number for twin in store.twins.newest_first(store.fit(fit_id).request)] == [6, 5]
+
+
 def test_what_has_no_results_is_made_anew(client: Client, store: FitStore) -> None:
     ids = []
     for end in (
@@ -117,7 +143,7 @@ def test_a_fit_that_could_not_be_stored_leaves_no_claim(store: FitStore) -> None
     store.accept(request, data)
     with pytest.raises(Exception, match="already"):
         admit(store, Quota(store, most=100), request, data)
-    assert store.twins.latest(request).claim is None
+    assert list(store.twins.newest_first(request)) == []
 
 
 def test_high_goes_before_normal_before_low_and_each_in_its_order(client: Client, connection: redis.Redis) -> None:
