@@ -33,6 +33,7 @@ from tacit.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from tacit.inference import InferenceOptions
 
 _log = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ def pointer_to(path: Iterable[str | int]) -> str:
 async def _known(request: Request, error: Exception) -> Response:
     kind = next(TABLE[each] for each in type(error).__mro__ if each in TABLE)
     if isinstance(error, RequestValidationError):
-        fields = [FieldError(_location(each["loc"]), f"{each['msg']}.") for each in error.errors()]
+        fields = [FieldError(_location(each["loc"]), _what_is_wrong(each)) for each in error.errors()]
         return answer(request, kind, _sentence(fields), errors=fields)
     if isinstance(error, InvalidInputError):
         return answer(request, kind, _sentence(error.errors), errors=error.errors)
@@ -218,6 +219,15 @@ async def _http(request: Request, error: Exception) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.url.path} does not take {request.method}.",
     }.get(status, str(error.detail))
     return answer(request, kind, detail, headers=error.headers)
+
+
+def _what_is_wrong(error: Mapping[str, Any]) -> str:
+    """A sentence about a part of the request."""
+    if error["type"] != "extra_forbidden":
+        return f"{error['msg']}."
+    name = str(error["loc"][-1])
+    hint = f': it is an option of the inference, `{{"inference": {{"{name}": ...}}}}`'
+    return f"{name!r} is unknown here{hint if name in InferenceOptions.model_fields else ''}."
 
 
 def _location(location: Sequence[str | int]) -> str:

@@ -1,9 +1,11 @@
 """What of a request for a fit is checked against the model. Uses JAX: call it in a thread."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from app import prediction
 from app.errors import pointer_to
@@ -11,6 +13,7 @@ from app.schemas.models import DataCheck
 from model_registry import Model, unsuitable
 from tacit.errors import FieldError, InvalidInputError
 from tacit.inference import InferenceOptions
+from tacit.inference.options import OptimizerOptions
 
 
 def resolved(model: Model, body: DataCheck) -> dict[str, Any]:
@@ -41,13 +44,24 @@ def inference_options(model: Model, given: Mapping[str, Any]) -> dict[str, objec
         options = InferenceOptions(**{**model.defaults, **given})
     except ValidationError as error:
         raise InvalidInputError(
-            [FieldError("/inference" + pointer_to(each["loc"]), f"{each['msg']}.") for each in error.errors()]
+            [FieldError("/inference" + pointer_to(each["loc"]), _what_is_wrong(each)) for each in error.errors()]
         ) from error
     errors = [FieldError("/inference" + each.pointer, each.detail) for each in unsuitable(model, options)]
     if errors:
         raise InvalidInputError(errors)
     dumped: dict[str, object] = options.model_dump(mode="json")
     return dumped
+
+
+def _what_is_wrong(error: ErrorDetails) -> str:
+    """A sentence about an option; one that there is not, with those there are."""
+    if error["type"] != "extra_forbidden":
+        return f"{error['msg']}."
+    *path, name = error["loc"]
+    known = list((OptimizerOptions if path else InferenceOptions).model_fields)
+    near = get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}."
+    return f"There is no option {str(name)!r}; {hint}"
 
 
 def _role(model: Model, name: str) -> str:

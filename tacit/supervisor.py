@@ -5,6 +5,7 @@ group of its own, so that a Ctrl-C reaches only this process, which stops them i
 server. If this process is killed, the kernel ends the children (see `tacit.processes`).
 """
 
+import errno
 import logging
 import os
 import signal
@@ -18,10 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
+import redis
 
 from tacit import binding, processes
 from tacit.embedded_redis import EmbeddedRedis
 from tacit.errors import FolderInUseError, UnavailableError
+from tacit.fits.connections import quick
 from tacit.locks import FileLock, try_lock
 from tacit.settings import Settings
 
@@ -92,6 +95,7 @@ def up(settings: Settings, *, announce: Callable[[str], None]) -> None:
         UnavailableError: Something did not start, or kept dying.
     """
     binding.check(settings)
+    _tell_of_silence(settings)
     with _stop_signals() as stop, _data_folder(settings), _listening(settings) as listener:
         supervisor = _Supervisor(settings, listener, stop)
         try:
@@ -158,6 +162,22 @@ class _Supervisor:
         return processes.spawn(command, death_signal="KILL", pass_fds=descriptors or [], env=self._environment)
 
 
+def _tell_of_silence(settings: Settings) -> None:
+    """Say at once that the server which is named does not answer: it may be about to start, or never be there."""
+    if settings.redis_url is None:
+        return
+    try:
+        with quick(settings.redis_url) as server:
+            server.ping()
+    except redis.RedisError as error:
+        _log.warning(
+            "the server that REDIS_URL names does not answer: %s. Waiting for it, for %.0f s at most. (Without "
+            "REDIS_URL, `tacit up` starts a server of its own.)",
+            str(error).rstrip("."),
+            _READY_TIMEOUT_S,
+        )
+
+
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set."""
@@ -177,7 +197,10 @@ def _data_folder(settings: Settings) -> Iterator[FileLock]:
     lock = try_lock(path, note=str(os.getpid()))
     if lock is None:
         holder = path.read_text() or "unknown"
-        raise FolderInUseError(f"The data folder {path.parent} is in use by another `tacit up` (pid {holder}).")
+        raise FolderInUseError(
+            f"The data folder {path.parent} is in use by another `tacit up` (pid {holder}): stop that, or name another "
+            "folder with --data-dir."
+        )
     try:
         yield lock
     finally:
@@ -193,7 +216,8 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise UnavailableError(f"Cannot listen on {where}: {reason}.") from error
+        hint = " Choose another port with --port." if error.errno == errno.EADDRINUSE else ""
+        raise UnavailableError(f"Cannot listen on {where}: {reason}.{hint}") from error
     with listener:
         yield listener
 

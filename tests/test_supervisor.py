@@ -1,12 +1,15 @@
 """When a child is started again, and when that is given up. What `up` does as a whole is in tests/integration."""
 
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tacit import supervisor
 from tacit.errors import UnavailableError
+from tacit.settings import Settings
 from tacit.supervisor import Child
 
 
@@ -54,3 +57,23 @@ def test_before_all_is_ready_the_first_death_is_the_end() -> None:
     child = Child("part", lambda: _start("raise SystemExit(3)"))
     with pytest.raises(UnavailableError, match="its messages are above"):
         _live_and_die(child, forgiving=False)
+
+
+def _nobody(address: str) -> None:
+    raise AssertionError(f"something runs at {address}")
+
+
+def test_a_redis_that_does_not_answer_is_named_before_it_is_waited_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    address = f"redis://:secret@127.0.0.1:{port}"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(data_dir=tmp_path, redis_url=address, model_path=(), port=taken.getsockname()[1])
+        with pytest.raises(UnavailableError, match=r"already in use\. Choose another port with --port"):
+            supervisor.up(settings, announce=_nobody)
+    (said,) = caplog.messages
+    assert "REDIS_URL names does not answer" in said
+    assert f"127.0.0.1:{port}" in said
+    assert "secret" not in said

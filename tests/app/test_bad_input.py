@@ -86,6 +86,24 @@ def test_bodies_that_do_not_fit(client: Client, case: str) -> None:
         assert all(error["detail"] for error in problem["errors"])
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"inference": {"stepz": 300}}, "There is no option 'stepz'; did you mean steps?"),
+        ({"inference": {"temperature": 300}}, "There is no option 'temperature'; there is method, objective, "),
+        ({"inference": {"gen_optimizer": {"nam": "adam"}}}, "There is no option 'nam'; did you mean name?"),
+        (
+            {"steps": 300},
+            '\'steps\' is unknown here: it is an option of the inference, `{"inference": {"steps": ...}}`.',
+        ),
+        ({"colour": "red"}, "'colour' is unknown here."),
+    ],
+)
+def test_who_misnames_something_is_told_its_name(client: Client, body: dict[str, Any], says: str) -> None:
+    (error,) = client.post("/v1/fits", json={**EIGHT_SCHOOLS, **body}).json()["errors"]
+    assert error["detail"].startswith(says)
+
+
 _GOOD = json.dumps(EIGHT_SCHOOLS)
 # Without the time, so that all processes of a run name the same tests.
 _GZIPPED = gzip.compress(_GOOD.encode(), mtime=0)

@@ -142,6 +142,7 @@ def test_fits_are_detached_cancelled_and_retried(run: Any) -> None:
     [
         (("fit", "poisson-rate"), 2, "Give files of data"),
         (("fit", "poisson-rate", "--example", "-i", "steps"), 2, "not of the form name=value"),
+        (("fit", "poisson-rate", "--example", "--steps", "300"), 2, "is given by -i steps=VALUE"),
         (("fit", "poisson-rate", "--example", "-i", "steps=1"), Exit.REFUSED, "/inference/steps"),
         (("fit", "poisson-rat", "--example"), Exit.NOT_FOUND, "poisson-rate"),
         (("fit", "poisson-rate", "nothing.csv"), Exit.REFUSED, "nothing.csv cannot be read: No such file"),
@@ -180,6 +181,13 @@ def test_what_is_wrong_with_data_is_said(run: Any, content: str | bytes, says: s
     assert says in result.stderr
     if expected == 0:
         run("cancel", result.stdout.strip())
+
+
+def test_two_fields_in_one_option_are_told_apart(run: Any) -> None:
+    Path("schools.csv").write_text("effect,se\n28,15\n8,10\n")
+    said = run("fit", "eight-schools", "schools.csv", "--columns", "y=effect,sigma=se", expect=Exit.REFUSED).stderr
+    assert "no column 'sigma=se'" in said
+    assert "--columns sigma=se" in " ".join(said.split())
 
 
 def test_fields_come_from_one_place(run: Any) -> None:

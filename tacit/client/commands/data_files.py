@@ -142,7 +142,8 @@ def _chosen(
         if wanted is not None:
             missing = [name for name in wanted if name not in header]
             if missing:
-                raise UnsendableError(f"{source.name} has no column {missing[0]!r}; there is {', '.join(header)}.")
+                there = f"there is {', '.join(header)}.{_hint(missing[0], fields)}"
+                raise UnsendableError(f"{source.name} has no column {missing[0]!r}; {there}")
             names = list(wanted)
         else:
             names = [name for name in header if name == field] or [
@@ -157,6 +158,12 @@ def _chosen(
             "which is which by --columns FIELD=COLUMN."
         )
     return chosen
+
+
+def _hint(column: str, fields: Iterable[str]) -> str:
+    """What to do where a column that is missing looks like a further field: `--columns x=a,y=b`."""
+    further = column.partition("=")[0] in fields and "=" in column
+    return f" Each field wants a --columns of its own: --columns {column}." if further else ""
 
 
 def _number(source: Source, line: _Line, column: int, name: str) -> float:

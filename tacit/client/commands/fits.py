@@ -17,14 +17,26 @@ from tacit.client.synchronous import Client, Fit
 _LISTED = 20
 
 
+class _Fitting(click.Command):
+    """A command that says where an option of the inference goes which is given like one of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            given = f"{error.message} An option of the inference is given by -i {error.option_name.lstrip('-')}=VALUE."
+            raise click.NoSuchOption(error.option_name, given, error.possibilities, ctx) from error
+
+
 @click.command(
+    cls=_Fitting,
     epilog="""\b
 Examples:
   tacit fit eight-schools --example
   tacit fit eight-schools schools.csv -i steps=4000 --seed 1 --output posterior.nc
   tacit fit linear-regression houses.csv --columns x=area,rooms --columns y=price
   cat data.json | tacit fit poisson-rate - --detach --json
-"""
+""",
 )
 @click.argument("model", type=ModelName())
 @click.argument("data", nargs=-1, type=click.Path(allow_dash=True))
