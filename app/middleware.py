@@ -4,6 +4,7 @@ import logging
 import re
 import secrets
 import time
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +16,8 @@ from tacit import logs
 _log = logging.getLogger("app.access")
 
 _ASKED_ALL_THE_TIME = ("/livez", "/readyz", "/metrics")
+# Forty files for one look at the page: that it was opened is in the log without them.
+_FILES_OF_THE_PAGE = "/web/"
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -59,8 +62,14 @@ class RequestMiddleware:
             route = getattr(scope.get("route"), "path_format", "")
             self._metrics.observe(method=_method(request), route=route, status=status, seconds=seconds, cache=cache)
             path = request.url.path
-            level = logging.DEBUG if path in _ASKED_ALL_THE_TIME else logging.INFO
+            level = logging.DEBUG if _is_chatter(path, status) else logging.INFO
             _log.log(level, "%s %s %d %.1f ms %s", request.method, path, status, 1000 * seconds, name)
+
+
+def _is_chatter(path: str, status: int) -> bool:
+    """Whether nobody reads the log for this request."""
+    fine = 0 < status < HTTPStatus.BAD_REQUEST
+    return path in _ASKED_ALL_THE_TIME or (path.startswith(_FILES_OF_THE_PAGE) and fine)
 
 
 def _method(request: Request) -> str:

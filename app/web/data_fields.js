@@ -10,7 +10,8 @@ import { count, shape } from "./words.js";
  * The fields of a model's data.
  *
  * `values()` gives the arrays by name; it shows what is wrong with any and throws a SyntaxError. `look()` gives them
- * without a word, null where something is wrong. `onChange` is called when something is typed or chosen.
+ * without a word, null where something is wrong. `onChange` is called when something is typed or chosen. `show(data)`
+ * fills them with data to begin with: once the user's own come from a file, what is left of those goes.
  */
 export function dataFields(model, { onChange }) {
   const known = [...model.observed, ...model.inputs];
@@ -18,7 +19,15 @@ export function dataFields(model, { onChange }) {
   const columns = h("div", {});
 
   function show(data) {
-    for (const [name, field] of fields) if (name in data) field.set(data[name]);
+    for (const [name, field] of fields) if (name in data) field.lend(data[name]);
+    onChange();
+  }
+
+  function put(data) {
+    for (const [name, field] of fields) {
+      if (name in data) field.set(data[name]);
+      else field.giveBack(`The file has no ${name}.`);
+    }
     onChange();
   }
 
@@ -53,7 +62,7 @@ export function dataFields(model, { onChange }) {
     const found = await read(file, known);
     fill(columns);
     if (found.columns) fill(columns, columnPicker(known, found.columns, fields, onChange));
-    else show(checked(found.data, fields));
+    else put(checked(found.data, fields));
     announce(`${file.name} was read.`);
   }
 }
@@ -97,11 +106,12 @@ function columnPicker(known, columns, fields, onChange) {
       box.checked = suggested(field, names).includes(name);
       return box;
     });
+    const array = fields.get(field.name);
     const apply = () => {
       const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
-      const array = fields.get(field.name);
       const value = chosen.length > 0 ? array.attempt(() => fromColumns(field, chosen, columns)) : undefined;
       if (value !== undefined) array.set(value);
+      else if (chosen.length === 0) array.giveBack(`No column of the file is chosen for ${field.name}.`);
       onChange();
     };
     for (const box of boxes) box.addEventListener("change", apply);
@@ -120,12 +130,15 @@ function arrayField(field, onChange) {
   const text = h("textarea", { rows: rank === 2 ? 5 : rank === 0 ? 1 : 2, spellcheck: "false", autocapitalize: "off" });
   const place = labelled(field.name, text, about);
   let held;
+  let lent = false;
   text.addEventListener("input", () => {
+    lent = false;
     place.clear();
     onChange();
   });
 
   function set(value) {
+    lent = false;
     place.clear();
     held = fitsInAField(value) ? undefined : value;
     text.readOnly = held !== undefined;
@@ -135,6 +148,18 @@ function arrayField(field, onChange) {
   return {
     ...place,
     set,
+    /** Set what is not the user's own. */
+    lend(value) {
+      set(value);
+      lent = true;
+    },
+    /** Empty it and say why, unless what it holds is the user's own. */
+    giveBack(why) {
+      if (!lent) return;
+      set([]);
+      text.value = "";
+      place.fail(why);
+    },
     /** The array; throws a SyntaxError that says why there is none. */
     value: () => (held === undefined ? fromText(text.value, rank) : held),
     /** What a function gives; undefined after showing the SyntaxError that it threw. */

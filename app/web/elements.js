@@ -23,6 +23,11 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Text in which what stands between backticks is code. */
+export function prose(text) {
+  return text.split("`").map((part, number) => (number % 2 ? h("code", {}, part) : part));
+}
+
 let made = 0;
 
 /** An id that no other element has. */

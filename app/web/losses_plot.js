@@ -10,7 +10,7 @@ const MOST_ROWS = 20;
 /** A figure of the losses; `show` takes `{step, loss_gen, loss_disc}`, lists as long as one another. */
 export function lossesPlot() {
   let losses = { step: [], loss_gen: [], loss_disc: [] };
-  const plot = figure("Losses over the steps (lower is better)", "Nothing has been reported yet.", (colours) =>
+  const plot = figure("Losses over the steps: flat at the end is good", "Nothing has been reported yet.", (colours) =>
     drawing(losses, colours),
   );
   const rows = details("Losses as a table", table("Losses", ["Step", ...Object.values(NAMES)], []));

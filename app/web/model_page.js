@@ -1,7 +1,7 @@
 // One model: what it is, what it wants, and a form that starts a fit.
 
 import { get } from "./api.js";
-import { details, fill, h, table } from "./elements.js";
+import { details, fill, h, prose, table } from "./elements.js";
 import { fitForm } from "./fit_form.js";
 import { decoded } from "./stored_data.js";
 import { shape } from "./words.js";
@@ -21,7 +21,7 @@ export async function modelPage(place, { parts: [name], query, signal }) {
     place,
     h("h1", {}, model.title),
     h("p", { class: "small" }, h("code", {}, `${model.name}@${model.version}`)),
-    h("p", { class: "lead" }, model.description),
+    h("p", { class: "lead" }, prose(model.description)),
     h("h2", {}, "What it wants"),
     dataTable(model),
     h("h2", {}, "What it learns"),

@@ -1,7 +1,7 @@
 // The models that can be fitted.
 
 import { get } from "./api.js";
-import { fill, h } from "./elements.js";
+import { fill, h, prose } from "./elements.js";
 
 export async function modelsPage(place, { signal }) {
   const { items } = await get("v1/models", { signal });
@@ -19,7 +19,7 @@ function card(model) {
     {},
     h("h2", {}, h("a", { href: `#/models/${encodeURIComponent(model.name)}` }, model.title)),
     h("p", { class: "small" }, h("code", {}, model.name)),
-    h("p", {}, model.description),
+    h("p", { class: "about" }, prose(model.description)),
     h(
       "p",
       { class: "small" },

@@ -27,7 +27,10 @@ export function pointsPlot({ name, values, bands, over, places, text }) {
     };
     const predicted =
       values.length <= MOST_BARS
-        ? [bars(x, middle, low, high, 2, colours, "predicted, 90 %"), bars(x, middle, lower, upper, 6, colours, "50 %")]
+        ? [
+            ...bars(x, middle, low, high, 2, colours, "predicted, 90 %"),
+            ...bars(x, middle, lower, upper, 6, colours, "50 %"),
+          ]
         : [
             ...band(x, low, high, colours.accent, 0.22, "predicted, 90 %"),
             ...band(x, lower, upper, colours.accent, 0.4, "50 %"),
@@ -80,7 +83,7 @@ export function wholePlot({ name, values, replicates, whole }) {
       xaxis: { title: { text: plain(name) }, zeroline: false },
       yaxis: { title: { text: "share of the values" }, rangemode: "tozero" },
     };
-    return { traces: [observed, bars(x, middle, below, above, 2, colours, "replicated, 90 %")], layout };
+    return { traces: [observed, ...bars(x, middle, below, above, 2, colours, "replicated, 90 %")], layout };
   });
 }
 
@@ -130,10 +133,11 @@ export function seriesPlot({ name, values, bands, along, places, unit, text }) {
 }
 
 function bars(x, middle, low, high, thickness, colours, name) {
-  return {
+  const marks = {
     type: "scatter",
     mode: "markers",
     name,
+    showlegend: false,
     x,
     y: middle,
     marker: { color: colours.accent, size: 11, symbol: "line-ew", line: { color: colours.accent, width: 2 } },
@@ -147,6 +151,9 @@ function bars(x, middle, low, high, thickness, colours, name) {
       width: 0,
     },
   };
+  // The library's legend shows marks without their bars, and so would not tell two sorts of bars apart.
+  const line = { color: colours.accent, width: thickness };
+  return [marks, { type: "scatter", mode: "lines", name, x: [null], y: [null], line, hoverinfo: "skip" }];
 }
 
 function band(x, low, high, colour, opacity, name) {

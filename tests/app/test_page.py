@@ -1,7 +1,10 @@
 """The files of the web page, as they are served."""
 
+import logging
 import re
 from pathlib import Path
+
+import pytest
 
 import app.main
 import app.page
@@ -65,3 +68,10 @@ def test_the_page_needs_no_key(settings: Settings) -> None:
         assert client.get("/").status_code == 200
         assert client.get("/web/main.js").status_code == 200
         assert client.get("/v1/models").status_code == 401
+
+
+def test_the_files_of_the_page_do_not_fill_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="app.access"):
+        for path in ("/", "/web/style.css", "/web/no-such-file.js"):
+            client.get(path)
+    assert [message.split()[1] for message in caplog.messages] == ["/", "/web/no-such-file.js"]

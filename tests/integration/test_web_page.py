@@ -56,6 +56,9 @@ def test_from_the_models_to_a_posterior(browser: Browser, service: Up) -> None:
     # Marginal, predictions of each value, all values, losses: each with bars or marks in it.
     browser.until("document.querySelectorAll('figure .plot .trace, figure .plot .bars').length >= 5", "the plots")
     assert len(browser.script("return document.querySelectorAll('figure')")) == 4
+    widths = "[...each.querySelectorAll('.legendlines path')].map((line) => line.style.strokeWidth)"
+    legend = browser.script(f"return [...document.querySelectorAll('.legend .traces')].map((each) => {widths})")
+    assert legend[:2] == [["2px"], ["6px"]]  # the middle 90 % and 50 % look different
     assert "of 10 values of x" in browser.find("section", "x").text
     assert all(address.startswith(service.address) for address in browser.loaded())
     assert browser.barriers() == []
@@ -157,6 +160,43 @@ def test_data_from_files(browser: Browser, service: Up, tmp_path: Path) -> None:
     path.write_text('{"y": [1, 2')
     browser.control("Data from a file").send_keys(str(path))
     browser.find(".field .error", "not JSON")
+
+
+def test_the_example_does_not_pass_for_the_data_of_a_file(browser: Browser, service: Up, tmp_path: Path) -> None:
+    path = tmp_path / "schools.csv"
+    path.write_text("school,effect,se\n1,28,15\n2,8,10\n")
+    browser.open(f"{service.address}/#/models/eight-schools")
+    browser.control("Data from a file").send_keys(str(path))
+    for name in ("y", "sigma"):
+        browser.find(".field .error", f"No column of the file is chosen for {name}.")
+        assert browser.control(name).get_attribute("value") == ""
+    browser.press("button", "Check")
+    browser.find(".error", "not numbers")
+    boxes = browser.find("fieldset", "Columns for y").find_elements("css selector", "label")
+    next(each for each in boxes if each.text == "effect").click()
+    assert browser.control("y").get_attribute("value") == "28, 8"
+    # What was typed stays, whatever a file has.
+    browser.enter("sigma", "15, 10")
+    path = tmp_path / "effects.json"
+    path.write_text('{"y": [1, 2]}')
+    browser.control("Data from a file").send_keys(str(path))
+    browser.until("!document.querySelector('.columns')", "the JSON to be read")
+    assert [browser.control(name).get_attribute("value") for name in ("y", "sigma")] == ["1, 2", "15, 10"]
+    browser.press("button", "Use the example")
+    again = tmp_path / "again.json"
+    again.write_text(path.read_text())
+    browser.control("Data from a file").send_keys(str(again))
+    browser.find(".field .error", "The file has no sigma.")
+    assert browser.control("sigma").get_attribute("value") == ""
+
+
+def test_many_models_are_looked_through(browser: Browser, service: Up) -> None:
+    browser.open(service.address)
+    browser.find(".cards")
+    heights = browser.script("return [...document.querySelectorAll('.cards .about')].map((each) => each.clientHeight)")
+    assert len(heights) > 20
+    assert max(heights) <= 4 * 26
+    assert "`" not in browser.find("main").text
 
 
 def test_results_are_saved_and_the_lines_shown_do_the_same(browser: Browser, service: Up) -> None:
