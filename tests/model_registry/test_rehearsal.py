@@ -131,6 +131,7 @@ def test_the_file_that_a_model_begins_with_passes(tmp_path: Path) -> None:
     pictures.draw(found, tmp_path / "picture.svg")
     drawn = (tmp_path / "picture.svg").read_text()
     assert drawn.count('id="axes_') == 3
+    assert drawn.count("<!-- quantile of the posterior -->") == 2
     with pytest.raises(ModelLoadError, match="is not lower-case words"):
         starting.text("Frog counts")
 
