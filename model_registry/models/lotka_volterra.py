@@ -77,7 +77,9 @@ model = Model(
     },
     example={"time": np.arange(21.0), "y": PELTS},
     # What a ratio estimator learns of the curve in the usual number of steps is too little: posteriors are far off.
-    defaults={"method": "klqp"},
+    # About one fit of these data in nine ends at curves of another period with more noise, 34 nats worse, without a
+    # warning: of four, the best is taken. They have settled after so many steps.
+    defaults={"method": "klqp", "restarts": 4, "steps": 3000},
     references=(
         "Data: Hewitt (1921), Conservation of the Wild Life of Canada, after the books of the Hudson's Bay Company; "
         "the numbers are those of Howard (2009), Modeling Basics, and of posteriordb",
