@@ -13,3 +13,5 @@ def test_the_demo_does_what_it_says() -> None:
     assert any(line.startswith("  step") for line in lines), "progress is shown"
     for name in demo._REFERENCE:
         assert name in shown.stdout
+    assert "theta[0]" in shown.stdout
+    assert "theta[8]" not in shown.stdout, "the service counts from 0"
