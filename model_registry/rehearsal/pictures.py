@@ -61,7 +61,7 @@ def _rank_panel(axes: Any, name: str, ranks: np.ndarray) -> None:
     axes.fill_between(grid, -band, band, color="0.9")
     axes.step(grid, np.searchsorted(ranks, grid, side="right") / len(ranks) - grid, color=_MODEL)
     axes.axhline(0, color="0.5", linewidth=0.8)
-    axes.set_title(f"{name}: ranks of the truth, good within the grey", fontsize=9)
+    axes.set_title(f"{name}: ranks of the truth\n(good within the grey)", fontsize=9)
     axes.set_xlabel("quantile of the posterior", fontsize=8)
     axes.set_ylabel("share of truths below it, less its due", fontsize=8)
     axes.set_ylim(-0.6, 0.6)
