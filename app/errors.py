@@ -226,8 +226,9 @@ def _what_is_wrong(error: Mapping[str, Any]) -> str:
     if error["type"] != "extra_forbidden":
         return f"{error['msg']}."
     name = str(error["loc"][-1])
+    at_top = len(error["loc"]) == 2 and error["loc"][0] == "body"
     hint = f': it is an option of the inference, `{{"inference": {{"{name}": ...}}}}`'
-    return f"{name!r} is unknown here{hint if name in InferenceOptions.model_fields else ''}."
+    return f"{name!r} is unknown here{hint if at_top and name in InferenceOptions.model_fields else ''}."
 
 
 def _location(location: Sequence[str | int]) -> str:

@@ -20,10 +20,15 @@ def configure(*, device: str, cache: Path) -> str:
     """
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    keep_programs(cache)
     first = jax.devices()[0]
     if device != "cpu" and first.platform == "cpu":
         raise RuntimeError("JAX finds no GPU here: install the gpu extra, or set TACIT_DEVICE=cpu.")
     return first.platform if first.platform == "cpu" else f"{first.platform}: {first.device_kind}"
+
+
+def keep_programs(cache: Path) -> None:
+    """Have this process keep the programs that it compiles in the folder `cache`, and look for them there."""
+    jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -3,12 +3,13 @@
 import logging
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import pytest
 
+from tacit import compilation
 from tacit.embedded_redis import EmbeddedRedis
 from tacit.fits import FitStore, LocalBlobs
 from tacit.settings import Settings
@@ -19,7 +20,10 @@ MODELS = Path(__file__).parents[1] / "model_registry" / "models"
 
 # Tests compile much and compute little: programs optimised less compile in half the time. Processes that tests start
 # inherit this, and it must stand here before JAX makes its backend.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false")
+# One thread computes: the suite has a process per core, and threads of several would wait for one another.
+_FLAGS = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false"
+os.environ.setdefault("XLA_FLAGS", _FLAGS)
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -27,8 +31,7 @@ def _forget_compiled_programs() -> Iterator[None]:
     """Every compiled program holds memory maps, of which the kernel allows a process 65,530: without this the suite
     would end in a segmentation fault of the compiler."""
     yield
-    if "jax" in sys.modules:
-        sys.modules["jax"].clear_caches()
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +55,19 @@ def redis_url(redis_server: EmbeddedRedis, _databases: Iterator[int]) -> str:
 
 
 @pytest.fixture(scope="session")
-def jax_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of compiled programs that all tests share: compiling is most of what a short fit costs."""
-    return tmp_path_factory.mktemp("jax-cache")
+def jax_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of compiled programs that all tests share, in whatever process: compiling is most of what a short fit
+    costs."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "jax-cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(jax_cache: Path) -> None:
+    """What one process has compiled, another need not compile again."""
+    compilation.keep_programs(jax_cache)
 
 
 @pytest.fixture

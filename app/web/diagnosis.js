@@ -21,6 +21,7 @@ const MEANINGS = {
   dropped_simulations: "Simulations that were not finite",
   simulation_failures: "How often the simulator failed, and why",
   simulations: "Data sets simulated",
+  passes: "How often each was learnt from, on average; more than 200 times is too much",
   simulation_budget: "Data sets that might have been simulated",
   divergence: "How far the posterior is from the family, as a divergence in nats; what resampling then corrects",
   surprise: "Share of data sets simulated at the prior that are as far out as the data",

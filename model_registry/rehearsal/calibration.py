@@ -56,7 +56,9 @@ def calibrate(
       steps: of each fit, in the place of the model's own.
       on_fit: told how many fits are done.
     """
-    options = InferenceOptions.model_validate({**model.defaults, "steps": steps})
+    options = InferenceOptions.model_validate(dict(model.defaults))
+    # Under a budget of simulations no more steps than these.
+    options = options.model_copy(update={"steps": min(steps, options.simulations or steps)})
     task = model.problem(model.resolve(model.example))
     made = _made_up(model, task, fits, seed)
     names = _numbers(model, made)

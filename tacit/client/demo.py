@@ -28,7 +28,7 @@ from tacit.client.synchronous import Client, Fit
 
 _SEED = 1
 _TOLERANCE = 0.2  # reference standard deviations
-# Ten times what two busy cores take: a slow machine is no failure.
+# Many times what two busy cores take: a slow machine is no failure.
 _START_TIMEOUT_S = 180.0
 _FIT_TIMEOUT_S = 600.0
 _READY = re.compile(r"Tacit is ready at (\S+)")

@@ -39,8 +39,12 @@ class DataTower(eqx.Module):
         self.head = eqx.nn.Linear(in_size + products + width, out_size, key=keys[3])
 
     def __call__(self, x: jax.Array) -> jax.Array:
+        return self.head(self.body(x))
+
+    def body(self, x: jax.Array) -> jax.Array:
+        """All but the last layer, which is linear: sums over points can be taken before it."""
         h = jnp.concatenate([x, self.left(x) * self.right(x)])
-        return self.head(jnp.concatenate([h, self.network(h)]))
+        return jnp.concatenate([h, self.network(h)])
 
 
 class LatentTower(eqx.Module):

@@ -13,7 +13,7 @@ from tacit.errors import DivergedError, InferenceError
 from tacit.inference import finish, forward, implicit_klqp, laws, restarts, stopping, variational
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.finish import Ended, Fit
-from tacit.inference.options import InferenceOptions
+from tacit.inference.options import InferenceOptions, Objective
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Layout, Problem, arrays, layout
 from tacit.inference.state import Data, Rates, Setup, State
@@ -44,8 +44,8 @@ class Progress(NamedTuple):
 class Session(NamedTuple):
     """A fit under way, of one restart or several.
 
-    `total`: steps to make, the budget, or fewer once the loss was flat. `history` holds a row per update: the step,
-    then loss_gen, loss_disc and correct of every restart.
+    `options`: those asked for, with the number of steps. `total`: steps to make, all, or fewer once the loss was flat.
+    `history` holds a row per update: the step, then loss_gen, loss_disc and correct of every restart.
     """
 
     setup: Setup
@@ -137,8 +137,7 @@ def initialize(
     key: jax.Array, problem: Problem, *, options: InferenceOptions | None = None, parts: Parts = DEFAULT_PARTS
 ) -> Session:
     """Reads the problem's structure and scales, and makes the state before the first step."""
-    options = options or InferenceOptions()
-    setup, rates = _setup(problem, options, parts)
+    setup, rates, options = _setup(problem, options or InferenceOptions(), parts)
     for each in setup.layout.external:
         each.failures.clear()
     compiled = _compiled(setup)
@@ -220,7 +219,6 @@ def load(
     Raises:
       InferenceError: the checkpoint is not of such a session.
     """
-    options = options or InferenceOptions()
     fresh = jax.eval_shape(lambda key: initialize(key, problem, options=options, parts=parts)[4:8], jax.random.key(0))
     paths, structure = jax.tree_util.tree_flatten_with_path(fresh)
     leaves = []
@@ -233,7 +231,7 @@ def load(
         is_key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
         leaves.append(jax.random.wrap_key_data(jnp.asarray(leaf)) if is_key else jnp.asarray(leaf))
     sample_key, data, state, seen = jax.tree.unflatten(structure, leaves)
-    setup, rates = _setup(problem, options, parts)
+    setup, rates, options = _setup(problem, options or InferenceOptions(), parts)
     if not 0 < int(seen.total) <= options.steps or (not options.stop_when_flat and int(seen.total) < options.steps):
         raise InferenceError(f"the checkpoint is of a fit of {int(seen.total)} steps, not of {options.steps}")
     history = tuple(tuple(float(x) for x in row) for row in saved["history"])
@@ -316,7 +314,8 @@ def _none(*_: Any) -> NoReturn:
     raise AssertionError("the forward objective has no restarts to judge, and no frame")
 
 
-def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Setup, Rates]:
+def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Setup, Rates, InferenceOptions]:
+    """What of a fit is static, what is not, and the options with their number of steps."""
     structure = layout(problem)
     if parts.ratio_estimator is None and set(parts.scales) != {""}:
         raise InferenceError(
@@ -347,7 +346,7 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
         ratio_loss="callable" if parts.ratio_loss is not None else options.resolved_ratio_loss,
         latent_samples=options.latent_samples,
         points=options.resolved_points(structure.num_points),
-        replicates=options.resolved_replicates(structure.num_points, structure.local_dim),
+        replicates=options.resolved_replicates(structure.num_points),
         disc_updates=options.disc_updates,
         gen_updates=options.gen_updates,
         gen_samples=options.gen_samples,
@@ -358,14 +357,15 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
         objective=objective,
     )
     external = bool(structure.external)
+    steps = options.resolved_steps(objective=objective, external=external)
     budget = options.resolved_simulations(external=external)
     first = fresh = 0
     if objective == "forward":
         first = forward.first_simulations(budget)
-        fresh = forward.fresh_simulations(budget, options.steps, external=external)
+        fresh = forward.fresh_simulations(budget, steps, external=external)
         setup = setup._replace(first=first, fresh=fresh, ring=min(budget, forward.RING))
     rates = Rates(
-        steps=jnp.float32(options.steps),
+        steps=jnp.float32(steps),
         disc=jnp.float32(options.disc_learning_rate or (5e-3 if objective == "reverse" else forward.RATIO_RATE)),
         gen=jnp.float32(options.gen_learning_rate),
         proposal_width=jnp.float32(options.proposal_width),
@@ -374,10 +374,10 @@ def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[S
         # External simulations are taken in a round after they were begun.
         rounds=jnp.float32((budget - first) // fresh + external if fresh else 0),
     )
-    return setup, rates
+    return setup, rates, options.model_copy(update={"steps": steps})
 
 
-def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> str:
+def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> Objective:
     """The one asked for, or the one that suits the problem.
 
     Raises:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from tacit.errors import InferenceError
-from tacit.inference import families
+from tacit.inference import families, networks
 from tacit.inference.critic import Critic, phi, psi
 from tacit.inference.families import Latents
 from tacit.inference.features import num_features, point_features
@@ -37,13 +37,16 @@ def make(setup: Setup, key: jax.Array, data: Data) -> Any:
     if setup.parts.ratio_estimator is not None:
         return setup.parts.ratio_estimator(key)
     layout = setup.layout
-    return Critic(
-        num_features(layout, data.arrays),
-        layout.global_dim + layout.local_dim,
-        layout.num_points,
-        width=setup.width,
-        rank=setup.rank,
-        key=key,
+    return networks.drawn(
+        key,
+        lambda: Critic(
+            num_features(layout, data.arrays),
+            layout.global_dim + layout.local_dim,
+            layout.num_points,
+            width=setup.width,
+            rank=setup.rank,
+            key=key,
+        ),
     )
 
 

@@ -146,7 +146,7 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
     figures |= {"budget": ended.options.steps, "simulation_budget": budget, "ended": "budget"}
     return Fit(
         posterior,
-        forward.parameters(ended.data, state),
+        forward.parameters(ended.setup, ended.data, state),
         ended.history[0],
         figures,
         reliability.forward_warnings(figures, posterior),

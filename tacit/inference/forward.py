@@ -16,6 +16,7 @@ it is enough is decided by an estimate of the divergence itself. r sees the late
 Simulations are counted, those from which scales are read included, and never exceed the budget.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -25,6 +26,7 @@ import numpy as np
 import optax
 from jax.scipy.linalg import solve_triangular
 
+from tacit.inference import networks
 from tacit.inference import ring as rings
 from tacit.inference.features import FeatureScale, feature_scale, flatten
 from tacit.inference.flow import Flow
@@ -32,17 +34,20 @@ from tacit.inference.pair_critic import PairCritic
 from tacit.inference.problem import Arrays, Run, prior_draw, run_points
 from tacit.inference.ring import Ring
 from tacit.inference.state import Rates, Setup, all_finite, choose
-from tacit.ppl.external import ahead
+from tacit.ppl.external import MOST_WAITING, ahead
 
 # Data sets of so many points at most are learnt whole unless asked otherwise.
 FEW_POINTS = 4
 # Simulations from the prior before the first step: a share of the budget, within limits.
 FIRST_SHARE, FEWEST_FIRST, MOST_FIRST = 0.1, 50, 1024
-# Simulations are kept up to so many; r learns from so many at once: those simulated last, at most MOST_FRESH, and older
-# ones.
+# Simulations are kept up to so many; r learns from so many of them at once.
 RING = 8192
 BATCH = 160
-MOST_FRESH = 32
+# So many simulations are made at once: in JAX a batch costs little more than one. Fewer where that would be less often
+# than FEWEST_ROUNDS, since proposals follow q; more, where the budget wants them, but never so many that a batch fills
+# half of the ring, or of what a pool of processes keeps.
+AT_ONCE = 128
+FEWEST_ROUNDS = 100
 # Half of the groups of simulations that are told apart are each the nearest of so many.
 POOL = 512
 # Fewest at once of a simulator that runs in other processes.
@@ -77,8 +82,10 @@ DIVERGENCE_LIMIT = 0.05
 ESTIMATED_OVER = 0.05
 # Of r and the flow, averages over about so many updates.
 AVERAGED = 500.0
-# How fast the local scale of the data follows, and by how much at most in one go.
-LOCAL_RATE, LOCAL_STEP = 0.02, 2.0
+# The local scale of the data follows over about this share of the rounds, and moves by so much at most in one of them.
+LOCAL_OVER, LOCAL_STEP = 0.02, 2.0
+# Estimates of the divergence above this say only that it is large; they come of a draw where q all but vanishes.
+MOST_DIVERGENCE = 20.0
 # Draws for the posterior come from q, from q widened so much, and from the prior, in these shares.
 DRAWN, DRAWN_WIDTH = (0.5, 0.25, 0.25), 1.5
 DRAWN_AT_ONCE = 256
@@ -117,17 +124,18 @@ class Begun(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that changes during a fit. `bent`: whether the flow is taken up; `local` (N, D): logarithms of the distance
-    of recent simulations from the data; `divergence` of q from the target, an estimate."""
+    """All that changes during a fit. `ratio`, `flow` and their averages: all parameters of each in one row; `bent`:
+    whether the flow is taken up; `local` (N, D): the logarithm of the distance of recent simulations from the data;
+    `divergence` of q from the target, an estimate."""
 
     step: jax.Array
     key: jax.Array
-    ratio: Any
-    ratio_average: Any
+    ratio: jax.Array
+    ratio_average: jax.Array
     ratio_optimizer: Any
     q: Normal
-    flow: Any
-    flow_average: Any
+    flow: jax.Array
+    flow_average: jax.Array
     flow_optimizer: Any
     bent: jax.Array
     ring: Ring
@@ -149,8 +157,10 @@ def first_simulations(budget: int) -> int:
 def fresh_simulations(budget: int, steps: int, *, external: bool) -> int:
     """How many are made at once afterwards; a pool of processes wants several."""
     left = budget - first_simulations(budget)
-    fewest = min(FEWEST_EXTERNAL, left) if external else 1
-    return max(1, fewest, min(MOST_FRESH, -(-4 * left // steps)))
+    # What was begun outside with the last step but one is the last to be taken in.
+    wanted = max(min(AT_ONCE, left // FEWEST_ROUNDS), -(-left // (steps - 1 if external else steps)))
+    fewest, most = (min(FEWEST_EXTERNAL, left), MOST_WAITING // 2) if external else (1, RING // 2)
+    return min(max(fewest, wanted), most)
 
 
 def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Prepared:
@@ -167,8 +177,10 @@ def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Prepared:
 def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
     """The state before the first step: q is the prior's Gaussian, r is small and random."""
     key, own = jax.random.split(key)
-    critic, flow = _make(setup, own, data)
-    ratio, bend = eqx.filter(critic, eqx.is_inexact_array), eqx.filter(flow, eqx.is_inexact_array)
+    make_critic, make_flow = _makers(setup, data)
+    critic_key, flow_key = jax.random.split(own)
+    ratio = networks.row(networks.drawn(critic_key, make_critic))
+    bend = networks.row(networks.drawn(flow_key, make_flow, still=lambda flow: flow.networks.layers[-1]))
     size, zero = setup.layout.global_dim, jnp.zeros(())
     ring = rings.start(setup.ring, data.latents, data.data)
     return State(
@@ -198,9 +210,10 @@ def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update 
     """Simulates where that is due, then one update of the ratio estimator, then, every other time, one of q."""
     key, simulate_key, disc_key, gen_key = jax.random.split(state.key, 4)
     state = state._replace(key=key)
-    share = rates.rounds / rates.steps
-    due = jnp.floor((state.step + 1) * share) > jnp.floor(state.step * share)
-    due &= state.begun.held | (state.ring.written + setup.fresh <= rates.simulations)
+    room = state.ring.written + setup.fresh <= rates.simulations
+    due = begins_round(rates, state.step) & (state.begun.held | room)
+    # The last step takes in what was begun.
+    due |= state.begun.held & (state.step + 1 >= rates.steps)
     simulated = simulate_ahead if setup.layout.external else simulate
     state = jax.lax.cond(due, lambda s: simulated(setup, rates, data, simulate_key, s), lambda s: s, state)
     if only != "Gen":
@@ -209,22 +222,23 @@ def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update 
         due = jnp.asarray(only == "Gen") | (state.step % EVERY == 0)
         state = jax.lax.cond(due, lambda s: update_gen(setup, rates, data, gen_key, s), lambda s: s, state)
     memory = jnp.minimum(1.0 - 1.0 / AVERAGED, (1.0 + state.step) / (10.0 + state.step))
-
-    def average(old: Any, new: Any) -> Any:
-        return jax.tree.map(lambda a, b: memory * a + (1.0 - memory) * b, old, new)
-
     return state._replace(
         step=state.step + 1,
-        ratio_average=average(state.ratio_average, state.ratio),
-        flow_average=average(state.flow_average, state.flow),
+        ratio_average=memory * state.ratio_average + (1.0 - memory) * state.ratio,
+        flow_average=memory * state.flow_average + (1.0 - memory) * state.flow,
     )
+
+
+def begins_round(rates: Rates, step: jax.Array) -> jax.Array:
+    """Whether simulations are due with this step: as often as there are rounds, evenly over the steps."""
+    return jnp.floor((step + 1) * rates.rounds / rates.steps) > jnp.floor(step * rates.rounds / rates.steps)
 
 
 def simulate(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
     """Simulates at draws of q, widened, and of the prior, and puts that into the ring."""
     key, run_key = jax.random.split(key)
     latents = _propose(setup, rates, data, key, state)
-    return _take_in(setup, data, state, latents, _simulated(setup, data, run_key, latents))
+    return _take_in(setup, rates, data, state, latents, _simulated(setup, data, run_key, latents))
 
 
 def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
@@ -234,7 +248,7 @@ def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, s
 
     def finish(state: State) -> State:
         latents, run_key, _ = state.begun
-        return _take_in(setup, data, state, latents, _simulated(setup, data, run_key, latents))
+        return _take_in(setup, rates, data, state, latents, _simulated(setup, data, run_key, latents))
 
     def begin(state: State) -> Begun:
         latents = _propose(setup, rates, data, key, state)
@@ -244,7 +258,7 @@ def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, s
         return Begun(latents, run_key, jnp.all(nothing == nothing[:1]))
 
     state = jax.lax.cond(state.begun.held, finish, lambda s: s, state)
-    more = state.ring.written + setup.fresh <= rates.simulations
+    more = (state.ring.written + setup.fresh <= rates.simulations) & (state.step + 1 < rates.steps)
     none = state.begun._replace(held=jnp.asarray(False))
     return state._replace(begun=jax.lax.cond(more, begin, lambda s: none, state))
 
@@ -264,18 +278,21 @@ def _simulated(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array)
     return jax.vmap(lambda x: flatten(setup.layout, x))(runs.observed)
 
 
-def _take_in(setup: Setup, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array) -> State:
+def _take_in(
+    setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array
+) -> State:
     finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
     move = jnp.clip(_distance(setup, data, simulated) - state.local, -LOCAL_STEP, LOCAL_STEP)
+    rate = jnp.minimum(1.0, 1.0 / (LOCAL_OVER * rates.rounds))
     return state._replace(
         ring=rings.write(state.ring, latents, simulated),
-        local=state.local + LOCAL_RATE * jnp.where(jnp.any(finite), move, 0.0),
+        local=state.local + rate * jnp.where(jnp.any(finite), move, 0.0),
         dropped=state.dropped + jnp.sum(~finite),
     )
 
 
 def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
-    """One update of the ratio estimator, on the newest simulations and some of the ring ("Disc")."""
+    """One update of the ratio estimator, on simulations of the ring ("Disc")."""
     latents, simulated, finite = contrasts(setup, key, state)
     groups = latents.shape[0]
 
@@ -286,7 +303,7 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
     eps, bent, _ = _whiten(flow, state, flat(latents))
     features = _features(setup, data, state, flat(simulated), ~flat(finite))
 
-    def loss(ratio: Any) -> tuple[jax.Array, jax.Array]:
+    def loss(ratio: jax.Array) -> tuple[jax.Array, jax.Array]:
         critic, _ = _restore(setup, data, ratio, state.flow)
         of_data = jax.vmap(critic.of_data)(features)
         of_latents = jax.vmap(critic.of_latents)(eps, bent)
@@ -300,7 +317,7 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
     (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio)
     move, optimizer = _ratio_optimizer(setup).update(gradient, state.ratio_optimizer, state.ratio)
     rate = rates.disc * setup.disc_optimizer.factor(state.step / rates.steps)
-    ratio = jax.tree.map(lambda p, m: p + rate * m, state.ratio, move)
+    ratio = state.ratio + rate * move
     good = all_finite(gradient)
     ratio, optimizer = choose(good, (ratio, optimizer), (state.ratio, state.ratio_optimizer))
     return state._replace(
@@ -311,20 +328,18 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
 def contrasts(setup: Setup, key: jax.Array, state: State) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Groups of simulations to be told apart: latents (groups, K, G), data (groups, K, N, D), whether those are finite.
 
-    Half of the groups are as they come, the newest among them. In the others latents are near one another, in units of
-    q: simulations at latents far apart are soon told apart, and what is left to learn is what differs close by. Who is
-    in a group depends on the latents alone, so r is the same.
+    Half of the groups are as they come. In the others latents are near one another, in units of q: simulations at
+    latents far apart are soon told apart, and what is left to learn is what differs close by. Who is in a group
+    depends on the latents alone, so r is the same.
     """
     far_key, near_key = jax.random.split(key)
     groups = max(1, BATCH // setup.latent_samples)
     size, near = BATCH // groups, groups // 2
     far = groups - near
-    batch = rings.batch(state.ring, far_key, setup.fresh, far * size - setup.fresh)
-    # Every group has its share of the newest.
-    apart = tuple(jnp.swapaxes(x.reshape(size, far, *x.shape[1:]), 0, 1) for x in batch)
+    apart = tuple(x.reshape(far, size, *x.shape[1:]) for x in rings.batch(state.ring, far_key, far * size))
     if near == 0:
         return apart
-    pool = rings.stretch(state.ring, near_key, setup.fresh, max(size, min(POOL, setup.first - setup.fresh)))
+    pool = rings.stretch(state.ring, near_key, max(size, min(POOL, setup.first)))
     eps = _straighten(state, pool[0])
     distance = jnp.sum((eps[:near, None] - eps) ** 2, axis=-1)
     _, members = jax.lax.top_k(-distance, size)
@@ -343,7 +358,7 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
     eps, bent, _ = _whiten(flow_average, state, latents)
     target = _observed_ratio(setup, data, state, critic, eps, bent) + log_prior
 
-    def loss(bend: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    def loss(bend: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         _, flow = _restore(setup, data, state.ratio_average, bend)
         _, base, log_det = _whiten(flow, state, latents)
         log_q = _log_normal(base, 1.0) + log_det
@@ -362,15 +377,15 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
     q, good = _follow(state.q, eps, weight, rates.gen * (1.0 - progress) ** 2 + LAST_RATE)
     good &= jnp.isfinite(value)
 
-    def bend() -> tuple[Any, Any]:
+    def bend() -> tuple[jax.Array, Any]:
         move, optimizer = _flow_optimizer().update(gradient, state.flow_optimizer, state.flow)
         rate = FLOW_RATE * rates.gen * setup.gen_optimizer.factor(progress)
-        return jax.tree.map(lambda p, m: p + rate * m, state.flow, move), optimizer
+        return state.flow + rate * move, optimizer
 
     trained, optimizer = jax.lax.cond(
         state.bent & good & all_finite(gradient), bend, lambda: (state.flow, state.flow_optimizer)
     )
-    seen = jnp.where(jnp.isfinite(estimate), estimate, state.divergence)
+    seen = jnp.where(jnp.isfinite(estimate), jnp.minimum(estimate, MOST_DIVERGENCE), state.divergence)
     fresh = jnp.minimum(1.0, EVERY / (ESTIMATED_OVER * rates.steps))
     divergence = state.divergence + fresh * (seen - state.divergence)
     poor = (progress > DECIDE_FROM) & (progress < DECIDE_UNTIL) & (divergence > DIVERGENCE_LIMIT)
@@ -424,9 +439,12 @@ def sample(setup: Setup, data: Prepared, state: State, key: jax.Array, num_draws
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:num_draws], many)
 
 
-def parameters(data: Prepared, state: State) -> dict[str, np.ndarray]:
+def parameters(setup: Setup, data: Prepared, state: State) -> dict[str, np.ndarray]:
     """The parameters of q by name, with the centre and spread of the space it lives in."""
-    bent = jax.tree_util.tree_leaves_with_path(state.flow_average) if state.bent else []
+    bent = []
+    if state.bent:
+        _, flow = _restore(setup, data, state.ratio_average, state.flow_average)
+        bent = jax.tree_util.tree_leaves_with_path(eqx.filter(flow, networks.is_trained))
     named = {
         **state.q._asdict(),
         **{f"flow{jax.tree_util.keystr(path)}": leaf for path, leaf in bent},
@@ -532,20 +550,20 @@ def _observed_ratio(
     return critic.pairs(critic.of_data(features)[None], jax.vmap(critic.of_latents)(eps, bent))[0]
 
 
-def _make(setup: Setup, key: jax.Array, data: Prepared) -> tuple[PairCritic, Flow]:
-    critic_key, flow_key = jax.random.split(key)
+def _makers(setup: Setup, data: Prepared) -> tuple[Callable[[], PairCritic], Callable[[], Flow]]:
     values = jax.eval_shape(lambda: data.data[0])
     num_features = 2 * values.shape[-1] + data.features.covariates.shape[-1] + 1
-    size = setup.layout.global_dim
-    critic = PairCritic(num_features, size, width=setup.width, rank=setup.rank, pairs=PAIRS, key=critic_key)
-    return critic, Flow(size, splits=SPLITS, width=FLOW_WIDTH, key=flow_key)
+    size, key = setup.layout.global_dim, jax.random.key(0)
+    return (
+        lambda: PairCritic(num_features, size, width=setup.width, rank=setup.rank, pairs=PAIRS, key=key),
+        lambda: Flow(size, splits=SPLITS, width=FLOW_WIDTH, key=key),
+    )
 
 
-def _restore(setup: Setup, data: Prepared, ratio: Any, flow: Any) -> tuple[PairCritic, Flow]:
-    skeleton = eqx.filter_eval_shape(lambda: _make(setup, jax.random.key(0), data))
-    _, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    critic, bend = static
-    return eqx.combine(ratio, critic), eqx.combine(flow, bend)
+def _restore(setup: Setup, data: Prepared, ratio: jax.Array, flow: jax.Array) -> tuple[PairCritic, Flow]:
+    """r and the flow with these parameters."""
+    make_critic, make_flow = _makers(setup, data)
+    return networks.filled(make_critic, ratio), networks.filled(make_flow, flow)
 
 
 def _ratio_optimizer(setup: Setup) -> optax.GradientTransformation:

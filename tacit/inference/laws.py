@@ -21,7 +21,7 @@ import optax
 from jax.scipy.linalg import solve_triangular
 
 from tacit.errors import InferenceError
-from tacit.inference import families, variational
+from tacit.inference import families, networks, variational
 from tacit.inference.critic import DataTower
 from tacit.inference.families import GaussianBlocks, Latents
 from tacit.inference.features import data_features
@@ -208,14 +208,16 @@ def _make(setup: Setup, key: jax.Array, data: Data) -> Any:
     """What the family trains beside the Gaussian, as it starts: doing nothing."""
     layout = setup.layout
     if setup.family == "flow":
-        return Flow(layout.global_dim, key=key)
+        size = layout.global_dim
+        return networks.drawn(key, lambda: Flow(size, key=key), still=lambda flow: flow.networks.layers[-1])
     if setup.family == "amortized":
         observed = {name: value[:1] for name, value in data.arrays.observed.items()}
         num_features = data_features(layout, data.features, observed, jnp.zeros(1, int)).shape[1]
         size = layout.local_dim
         out_size = size + size * layout.global_dim + size * (size + 1) // 2
-        tower = DataTower(num_features, out_size, setup.width, key=key)
-        return eqx.tree_at(lambda t: t.head, tower, replace_fn=lambda head: jax.tree.map(jnp.zeros_like, head))
+        return networks.drawn(
+            key, lambda: DataTower(num_features, out_size, setup.width, key=key), still=lambda tower: tower.head
+        )
     return ()
 
 

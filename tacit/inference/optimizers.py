@@ -14,6 +14,8 @@ NAMES = (
     *("adabelief", "adagrad", "adam", "adamax", "adamw", "amsgrad", "lamb", "lion", "nadam", "nadamw"),
     *("novograd", "radam", "rmsprop", "sgd", "yogi"),
 )
+# Those whose update of an array depends on all of it.
+BY_ARRAY = ("lamb", "novograd")
 # The step of q's own: natural gradients; see `families.natural_step`.
 NATURAL = "natural"
 

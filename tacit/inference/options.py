@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from tacit.errors import InferenceError
-from tacit.inference.optimizers import NAMES, NATURAL, Optimizer, optimizer
+from tacit.inference.optimizers import BY_ARRAY, NAMES, NATURAL, Optimizer, optimizer
 
 Contrast = Literal["marginal", "empirical"]
 Method = Literal["implicit_klqp", "klqp"]
@@ -18,6 +18,8 @@ ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
 # The budget of the forward objective, unless told otherwise; of a simulator that is not JAX.
 SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
+# Steps unless told otherwise.
+STEPS = 12_000
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
 MAX_REPLICATES = 2
@@ -60,9 +62,16 @@ class InferenceOptions(BaseModel):
         ge=200,
         le=100_000_000,
         description="Under the forward objective, how many data sets may be simulated at most. By default 100,000, or "
-        "10,000 of a simulator that is not JAX. No more than 32 a step are, so that many need as many steps.",
+        "10,000 of a simulator that is not JAX. A step makes no more than 4,096, or 512 outside JAX: a budget beyond "
+        "that wants more steps.",
     )
-    steps: int = Field(12_000, ge=100, le=1_000_000, description="Updates of the variational family.")
+    steps: int | None = Field(
+        None,
+        ge=100,
+        le=1_000_000,
+        description="Updates of the variational family. By default 12,000; under the forward objective at most as many "
+        "as simulations, since of few of them more would be learnt by heart.",
+    )
     contrast: Contrast = Field(
         "marginal",
         description="What simulations are told apart from: simulations at other latents (marginal; calibrated), or the "
@@ -193,6 +202,8 @@ class InferenceOptions(BaseModel):
             return "spends its budget: leave stop_when_flat out, and give fewer steps and simulations"
         if self.gen_optimizer.name != NATURAL:
             return "moves q by moments and its own Adam: leave gen_optimizer out"
+        if self.disc_optimizer.name in BY_ARRAY:
+            return f"has its ratio estimator in one row: {self.disc_optimizer.name} treats each array by itself"
         for name in ("points", "disc_updates", "gen_updates", "gen_samples", "gen_points"):
             if getattr(self, name) != type(self).model_fields[name].default:
                 return f"has its own numbers of updates and draws: leave {name} out"
@@ -202,16 +213,22 @@ class InferenceOptions(BaseModel):
         """Points simulated per update for a data set of `num_points`."""
         return min(num_points, self.points or min(512, max(64, num_points // 8)))
 
-    def resolved_replicates(self, num_points: int, local_dim: int) -> int:
+    def resolved_replicates(self, num_points: int) -> int:
         """How often a data set so small is simulated per latent draw and update: r has much to learn from each of few
-        points. Points with latents of their own teach more already."""
-        if self.points is not None or local_dim or num_points >= FEW_POINTS:
+        points."""
+        if self.points is not None or num_points >= FEW_POINTS:
             return 1
         return min(MAX_REPLICATES, -(-FEW_POINTS // num_points))
 
     def resolved_simulations(self, *, external: bool) -> int:
         """The budget of the forward objective; `external`: the simulator is not JAX."""
         return self.simulations or (EXTERNAL_SIMULATIONS if external else SIMULATIONS)
+
+    def resolved_steps(self, *, objective: Objective, external: bool) -> int:
+        """Updates to make under this objective; `external`: the simulator is not JAX."""
+        if self.steps is not None:
+            return self.steps
+        return STEPS if objective == "reverse" else min(STEPS, self.resolved_simulations(external=external))
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

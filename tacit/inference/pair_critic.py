@@ -1,10 +1,11 @@
 """The ratio estimator for whole data sets: two towers, and a layer over pairs.
 
-    r(x, latents) = <phi(x), psi(latents)> + sum_k w_k silu(a_k(x) + b_k(latents))
+    r(x, latents) = <c + sum_n phi(x_n), psi(latents)> + sum_n sum_k w_k silu(a_k(x_n) + b_k(latents))
 
 The product is that of `critic`, exact where a log likelihood is quadratic. The layer over pairs sees sums of a function
 of the data and one of the latents, so differences between them: a needle in a posterior is a narrow function of a
-difference, and no product of low rank. A data set of several points enters by the sum of its points' features.
+difference, and no product of low rank. r of a data set is a sum over its points, as the log likelihood of points that
+are independent given the latents is.
 """
 
 import equinox as eqx
@@ -22,21 +23,23 @@ class PairCritic(eqx.Module):
 
     data: DataTower
     latent: eqx.nn.MLP
-    weight: jax.Array
+    last: eqx.nn.Linear
     num_products: int = eqx.field(static=True)
 
     def __init__(
         self, num_features: int, num_latents: int, *, width: int, rank: int, pairs: int, key: jax.Array
     ) -> None:
-        data_key, latent_key, weight_key = jax.random.split(key, 3)
+        data_key, latent_key, last_key = jax.random.split(key, 3)
         self.num_products = rank + num_latents + num_latents * (num_latents + 1) // 2
         self.data = DataTower(num_features, self.num_products + pairs, width, key=data_key)
         self.latent = eqx.nn.MLP(2 * num_latents, rank + pairs, width, 2, jax.nn.silu, key=latent_key)
-        self.weight = jax.random.normal(weight_key, (pairs,)) * pairs**-0.5
+        self.last = eqx.nn.Linear(pairs, "scalar", use_bias=False, key=last_key)
 
     def of_data(self, features: jax.Array) -> jax.Array:
-        """phi and a of one data set: (N, D) to (F + K,)."""
-        return jnp.sum(jax.vmap(self.data)(features), axis=0)
+        """phi, summed over the points of a data set, and a of each of them: (N, D) to (F + N K,)."""
+        body, head, F = jax.vmap(self.data.body)(features), self.data.head, self.num_products
+        phi = head.weight[:F] @ jnp.sum(body, axis=0) + head.bias[:F]
+        return jnp.concatenate([phi, (body @ head.weight[F:].T + head.bias[F:]).reshape(-1)])
 
     def of_latents(self, eps: jax.Array, bent: jax.Array) -> jax.Array:
         """psi and b of one draw: (d,), (d,) to (F + K,)."""
@@ -46,8 +49,9 @@ class PairCritic(eqx.Module):
         return jnp.concatenate([eps, eps[i] * eps[j] / 2, learnt])
 
     def pairs(self, of_data: jax.Array, of_latents: jax.Array) -> jax.Array:
-        """r of every pair: (..., X, F + K) and (..., S, F + K) to (..., X, S)."""
-        F = self.num_products
+        """r of every pair: (..., X, F + N K) and (..., S, F + K) to (..., X, S)."""
+        F, K = self.num_products, self.last.in_features
         products = jnp.einsum("...xf,...sf->...xs", of_data[..., :F], of_latents[..., :F]) * F**-0.5
-        sums = of_data[..., :, None, F:] + of_latents[..., None, :, F:]
-        return products + jax.nn.silu(sums) @ self.weight
+        of_points = of_data[..., F:].reshape(*of_data.shape[:-1], -1, K)
+        sums = of_points[..., :, None, :, :] + of_latents[..., None, :, None, F:]
+        return products + jnp.sum(jax.nn.silu(sums), axis=-2) @ self.last.weight[0]

@@ -21,6 +21,8 @@ MOVING = 0.25
 SATURATED = 0.99
 # Calibration is a small correction: one so large, in standard deviations of the frame, says that r was poor.
 FAR = 2.0
+# Simulations learnt from more often than this are known by heart, and posteriors come out too narrow.
+MOST_PASSES = 200.0
 
 
 def diagnostics(
@@ -68,7 +70,8 @@ def forward_diagnostics(
     """Figures of a fit under the forward objective, over the last tenth of the steps.
 
     `family`: what q ended as; `divergence`: KL(target || q), an estimate; `surprise`: the share of data sets simulated
-    at the prior that are at least as far out as the observed one; of external simulators,
+    at the prior that are at least as far out as the observed one; `passes`: how often a simulation was learnt from, on
+    average; of external simulators,
     `simulation_failures`: how often they failed in this process, by reason, the three most common.
     """
     steps = int(losses["step"][-1])
@@ -85,6 +88,7 @@ def forward_diagnostics(
         "divergence": float(state.divergence),
         "surprise": forward.surprise(setup, data),
         "simulations": int(state.ring.written),
+        "passes": steps * forward.BATCH / int(state.ring.written),
         "dropped_simulations": int(state.dropped),
         "skipped_updates": int(state.skipped),
         **failures,
@@ -114,7 +118,12 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
     elif resampling.heavy_tailed(figures["k_hat"], figures["effective_draws"], figures["proposed_draws"]):
         found.append(
             f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: q does not cover all of the "
-            "posterior. The draws are those of q, not corrected. Give the fit more simulations or steps."
+            "posterior. The draws are those of q, not corrected. Give the fit more simulations, and as many more steps."
+        )
+    if figures["passes"] > MOST_PASSES:
+        found.append(
+            f"Each simulation was learnt from {figures['passes']:.0f} times: the ratio estimator may know them by "
+            "heart, and the posterior is then too narrow. Give the fit fewer steps, or more simulations."
         )
     if figures["skipped_updates"]:
         found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")

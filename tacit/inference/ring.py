@@ -45,24 +45,21 @@ def write(ring: Ring, latents: jax.Array, data: jax.Array) -> Ring:
     )
 
 
-def batch(ring: Ring, key: jax.Array, newest: int, replayed: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Latents, data and `finite` of the `newest` simulations and of as many `replayed` older ones drawn at random."""
-    older = jax.random.randint(key, (replayed,), 0, _held(ring) - newest)
-    return _aged(ring, jnp.concatenate([jnp.arange(newest), newest + older]))
+def batch(ring: Ring, key: jax.Array, size: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Latents, data and `finite` of `size` simulations drawn at random."""
+    return _at(ring, jax.random.randint(key, (size,), 0, _held(ring)))
 
 
-def stretch(ring: Ring, key: jax.Array, newest: int, size: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Latents, data and `finite` of `size` simulations made one after the other, older than the `newest`; none comes
-    twice where there are so many."""
-    others = _held(ring) - newest
-    begin = jax.random.randint(key, (), 0, others)
-    return _aged(ring, newest + (begin + jnp.arange(size)) % others)
+def stretch(ring: Ring, key: jax.Array, size: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Latents, data and `finite` of `size` simulations made one after the other; none comes twice where there are so
+    many."""
+    held = _held(ring)
+    return _at(ring, (jax.random.randint(key, (), 0, held) + jnp.arange(size)) % held)
 
 
 def _held(ring: Ring) -> jax.Array:
     return jnp.minimum(ring.written, len(ring.latents))
 
 
-def _aged(ring: Ring, age: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    at = (ring.written - 1 - age) % len(ring.latents)
-    return ring.latents[at], ring.data[at], ring.finite[at]
+def _at(ring: Ring, index: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    return ring.latents[index], ring.data[index], ring.finite[index]

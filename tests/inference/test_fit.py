@@ -12,6 +12,7 @@ import pytest
 
 from tacit.errors import DivergedError, InferenceError
 from tacit.inference import InferenceOptions, Problem, fit, initialize, load, save, update
+from tacit.inference.options import STEPS
 from tacit.ppl import HalfNormal, Implicit, Normal, Poisson, plate
 
 KEY = jax.random.key(0)
@@ -62,7 +63,7 @@ def test_diagnostics_tell_the_ratio_estimator_from_chance(fitted):
 
 def test_losses_end_at_the_last_step(fitted):
     steps = fitted.losses["step"]
-    assert steps[-1] == InferenceOptions().steps
+    assert steps[-1] == STEPS
     assert np.all(np.diff(steps) > 0)
     assert np.all(np.isfinite(fitted.losses["loss_gen"]))
 

@@ -23,6 +23,7 @@ from tacit.inference import (
 )
 from tacit.inference import ring as rings
 from tacit.inference.pair_critic import PairCritic
+from tacit.inference.state import Rates
 from tacit.ppl import Implicit, Normal, external, plate
 
 KEY = jax.random.key(0)
@@ -90,8 +91,19 @@ def test_what_a_gaussian_does_not_cover_is_covered_by_a_flow_and_the_fit_says_so
 def test_simulations_never_exceed_the_budget(budget):
     options = InferenceOptions(objective="forward", steps=400, simulations=budget)
     session = run(initialize(KEY, Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options))
-    made = finalize(session, 100).diagnostics["simulations"]
-    assert 0.9 * budget <= made <= budget
+    made = finalize(session, 100)
+    assert 0.9 * budget <= made.diagnostics["simulations"] <= budget
+    # 400 updates of 160 simulations each: of 200, each is learnt from 320 times.
+    assert any("Each simulation was learnt from" in each for each in made.warnings) == (budget == 200)
+
+
+def test_few_simulations_have_few_steps():
+    problem = Problem(two_modes, {"x": np.array([1.0, 0.3])})
+    for simulations, steps in ((300, 300), (50_000, 12_000)):
+        options = InferenceOptions(objective="forward", simulations=simulations)
+        assert initialize(KEY, problem, options=options).total == steps
+    asked = InferenceOptions(objective="forward", simulations=300, steps=500)
+    assert initialize(KEY, problem, options=asked).total == 500
 
 
 @pytest.fixture(scope="module")
@@ -233,9 +245,8 @@ def test_a_ring_keeps_the_newest():
     ring = rings.write(ring, jnp.asarray(latents[4:8]), jnp.asarray(data[4:8]).at[0].set(jnp.nan))
     assert int(ring.written) == 8
     assert sorted(ring.latents[:, 0].tolist()) == [2, 3, 4, 5, 6, 7]
-    taken, values, finite = rings.batch(ring, KEY, 2, 50)
-    assert sorted(taken[:2, 0].tolist()) == [6, 7]
-    assert set(taken[2:, 0].tolist()) == {2, 3, 4, 5}
+    taken, values, finite = rings.batch(ring, KEY, 50)
+    assert set(taken[:, 0].tolist()) == {2, 3, 4, 5, 6, 7}
     np.testing.assert_array_equal(np.asarray(finite), np.asarray(taken[:, 0] != 4))
     np.testing.assert_array_equal(np.asarray(values[:, 0, 0])[finite], np.asarray(taken[:, 0])[finite])
     assert np.all(np.asarray(values)[~np.asarray(finite)] == 0.0)
@@ -249,15 +260,52 @@ def test_pairs_are_of_every_data_set_and_every_draw():
     assert table.shape == (6, 7)
     one = critic.pairs(critic.of_data(points[2])[None], critic.of_latents(eps[3], eps[3])[None])
     np.testing.assert_allclose(one[0, 0], table[2, 3], rtol=1e-4, atol=1e-5)
-    # The points of a data set have no order.
-    np.testing.assert_allclose(critic.of_data(points[2][::-1]), of_data[2], rtol=1e-4, atol=1e-5)
+
+    # r is a sum over the points of a data set, but for the constants of its two towers.
+    def ratio(points):
+        return critic.pairs(critic.of_data(points)[None], of_latents)[0]
+
+    np.testing.assert_allclose(ratio(points[2][::-1]), table[2], rtol=1e-4, atol=1e-5)
+    a, b, c, d = points[2]
+    swapped = ratio(jnp.stack([a, b])) + ratio(jnp.stack([c, d])), ratio(jnp.stack([a, c])) + ratio(jnp.stack([b, d]))
+    np.testing.assert_allclose(*swapped, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps", "at_once"), [(200, 100, 2), (1000, 12_000, 9), (100_000, 12_000, 128), (10**7, 12_000, 834)]
+)
+def test_as_many_simulations_at_once_as_the_budget_wants(budget, steps, at_once):
+    assert forward.fresh_simulations(budget, steps, external=False) == at_once
+    left = budget - forward.first_simulations(budget)
+    assert steps * at_once >= left
+
+
+def test_limits_of_simulations_at_once():
+    assert forward.fresh_simulations(10**8, 100, external=False) == forward.RING // 2
+    assert forward.fresh_simulations(1000, 12_000, external=True) == forward.FEWEST_EXTERNAL
+    # No more than a pool of processes keeps until they are asked for.
+    assert forward.fresh_simulations(200_000, 150, external=True) == 512
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps", "external"),
+    [(100_000, 12_000, False), (1000, 1000, False), (10_000, 10_000, True), (5000, 5000, True), (2000, 100, True)],
+)
+def test_every_round_comes(budget, steps, external):
+    first, fresh = forward.first_simulations(budget), forward.fresh_simulations(budget, steps, external=external)
+    rounds = (budget - first) // fresh + external
+    rates = Rates(*(jnp.float32(x) for x in (steps, 0, 0, 0, 0, budget, rounds)))
+    made = np.asarray(forward.begins_round(rates, jnp.arange(steps)))
+    # What is left for the last step is a round that was begun before it.
+    assert made.sum() in (rounds, rounds - external)
+    assert made.sum() <= steps
 
 
 def test_a_stretch_of_the_ring_holds_no_simulation_twice():
     ring = rings.start(16, jnp.arange(12.0)[:, None], jnp.arange(12.0)[:, None, None])
     for key in jax.random.split(KEY, 20):
-        latents, data, finite = rings.stretch(ring, key, 2, 10)
-        assert sorted(latents[:, 0].tolist()) == list(range(10))
+        latents, data, finite = rings.stretch(ring, key, 12)
+        assert sorted(latents[:, 0].tolist()) == list(range(12))
         np.testing.assert_array_equal(latents[:, 0], data[:, 0, 0])
         assert finite.all()
 

@@ -35,7 +35,7 @@ SEED = 1
 def options(model: Model) -> InferenceOptions:
     """The model's own options, with fewer steps where it takes many."""
     chosen = InferenceOptions.model_validate(dict(model.defaults))
-    return chosen.model_copy(update={"steps": min(chosen.steps, MOST_STEPS)})
+    return chosen.model_copy(update={"steps": min(chosen.steps or MOST_STEPS, MOST_STEPS)})
 
 
 def read_record() -> dict[str, Any]:

@@ -24,7 +24,8 @@ class _Fitting(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            given = f"{error.message} An option of the inference is given by -i {error.option_name.lstrip('-')}=VALUE."
+            name = error.option_name.lstrip("-").replace("-", "_")
+            given = f"{error.message} If it is one of the inference, it is given by -i {name}=VALUE."
             raise click.NoSuchOption(error.option_name, given, error.possibilities, ctx) from error
 
 

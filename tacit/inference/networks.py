@@ -1,0 +1,50 @@
+"""Networks as one row of parameters, drawn in one go; under the forward objective also updated and averaged so.
+
+A program that treats every array of a network by itself is several times as long, and it is compilation that a short
+fit waits for.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+is_trained = eqx.is_inexact_array
+
+
+def row(module: Any) -> jax.Array:
+    """(P,): all that is trained."""
+    return ravel_pytree(eqx.filter(module, is_trained))[0]
+
+
+def filled(make: Callable[[], Any], parameters: jax.Array) -> Any:
+    """What `make` makes, with a row of parameters in the place of its own."""
+    shapes, static = eqx.partition(eqx.filter_eval_shape(make), _is_shape)
+    unravel = ravel_pytree(jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes))[1]
+    return eqx.combine(unravel(parameters), static)
+
+
+def drawn(key: jax.Array, make: Callable[[], Any], *, still: Callable[[Any], Any] | None = None) -> Any:
+    """What `make` makes, with parameters drawn as linear layers draw them, uniform within 1 / sqrt(inputs); those of
+    the layers `still` are zero. All trained arrays must be of linear layers."""
+    skeleton = eqx.filter_eval_shape(make)
+
+    def bounds(part: Any) -> Any:
+        if not isinstance(part, eqx.nn.Linear):
+            assert not _is_shape(part), f"{type(skeleton).__name__} has an array outside its linear layers"
+            return part
+        limit = part.in_features**-0.5
+        return jax.tree.map(lambda leaf: jnp.full(leaf.shape, limit) if _is_shape(leaf) else leaf, part)
+
+    limits = jax.tree.map(bounds, skeleton, is_leaf=lambda part: isinstance(part, eqx.nn.Linear))
+    if still is not None:
+        limits = eqx.tree_at(still, limits, replace_fn=lambda part: jax.tree.map(jnp.zeros_like, part))
+    limit = row(limits)
+    return filled(make, limit * jax.random.uniform(key, limit.shape, minval=-1.0, maxval=1.0))
+
+
+def _is_shape(leaf: Any) -> bool:
+    return isinstance(leaf, jax.ShapeDtypeStruct)
