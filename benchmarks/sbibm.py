@@ -5,16 +5,17 @@ the benchmark (Lueckmann et al., 2021) has them, and `published_c2st.csv`, what 
 classifier tells draws from the reference (C2ST; 0.5 is perfect): the benchmark's own classifier, two hidden layers of
 ten units a dimension, five folds, both sides standardised by the reference.
 
-Long: nine tasks, three observations, three budgets, two seeds. TACIT_SBIBM_TASKS (names with commas between) makes some
-tasks only.
+Long: nine tasks, three observations, three budgets, two seeds. TACIT_SBIBM_TASKS, _OBSERVATIONS, _BUDGETS and _SEEDS
+(values with commas between) make some of them only.
 """
 
 import csv
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -83,17 +84,35 @@ def published(folder: Path) -> dict[tuple[str, int], float]:
     return best
 
 
+def chosen(name: str, everything: Iterable[Any]) -> list[Any]:
+    """Those that the variable TACIT_SBIBM_`name` asks for, or all.
+
+    Raises:
+      ValueError: it asks for something else.
+    """
+    known = {str(each): each for each in everything}
+    asked = os.environ.get(f"TACIT_SBIBM_{name}", ",".join(known)).split(",")
+    if unknown := [each for each in asked if each not in known]:
+        raise ValueError(f"TACIT_SBIBM_{name}: {', '.join(unknown)} is none of {', '.join(known)}")
+    return [known[each] for each in asked]
+
+
 def sbibm() -> Iterator[str]:
     """Scores of the default options at three budgets, beside the best published mean over ten observations."""
     folder = Path(os.environ["TACIT_SBIBM"])
-    chosen = os.environ.get("TACIT_SBIBM_TASKS", ",".join(TASKS)).split(",")
+    tasks, observations, budgets, seeds = (
+        chosen("TASKS", TASKS),
+        chosen("OBSERVATIONS", OBSERVATIONS),
+        chosen("BUDGETS", BUDGETS),
+        chosen("SEEDS", SEEDS),
+    )
     best, registry = published(folder), load_registry()
     yield "| task | simulations | observation | seed | C2ST | best published | family | k-hat | seconds | warnings |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
-    for seed in SEEDS:
-        for number in OBSERVATIONS:
-            for budget in BUDGETS:
-                for task in chosen:
+    for seed in seeds:
+        for number in observations:
+            for budget in budgets:
+                for task in tasks:
                     model = registry.get(TASKS[task])
                     observed, reference = observation(folder, task, number)
                     problem = model.problem(model.resolve({model.observed[0]: observed}))
