@@ -84,16 +84,16 @@ def published(folder: Path) -> dict[tuple[str, int], float]:
     return best
 
 
-def chosen(name: str, everything: Iterable[Any]) -> list[Any]:
-    """Those that the variable TACIT_SBIBM_`name` asks for, or all.
+def chosen(variable: str, everything: Iterable[Any]) -> list[Any]:
+    """Those that an environment variable asks for, or all.
 
     Raises:
       ValueError: it asks for something else.
     """
     known = {str(each): each for each in everything}
-    asked = os.environ.get(f"TACIT_SBIBM_{name}", ",".join(known)).split(",")
+    asked = os.environ.get(variable, ",".join(known)).split(",")
     if unknown := [each for each in asked if each not in known]:
-        raise ValueError(f"TACIT_SBIBM_{name}: {', '.join(unknown)} is none of {', '.join(known)}")
+        raise ValueError(f"{variable}: {', '.join(unknown)} is none of {', '.join(known)}")
     return [known[each] for each in asked]
 
 
@@ -101,10 +101,10 @@ def sbibm() -> Iterator[str]:
     """Scores of the default options at three budgets, beside the best published mean over ten observations."""
     folder = Path(os.environ["TACIT_SBIBM"])
     tasks, observations, budgets, seeds = (
-        chosen("TASKS", TASKS),
-        chosen("OBSERVATIONS", OBSERVATIONS),
-        chosen("BUDGETS", BUDGETS),
-        chosen("SEEDS", SEEDS),
+        chosen("TACIT_SBIBM_TASKS", TASKS),
+        chosen("TACIT_SBIBM_OBSERVATIONS", OBSERVATIONS),
+        chosen("TACIT_SBIBM_BUDGETS", BUDGETS),
+        chosen("TACIT_SBIBM_SEEDS", SEEDS),
     )
     best, registry = published(folder), load_registry()
     yield "| task | simulations | observation | seed | C2ST | best published | family | k-hat | seconds | warnings |"

@@ -17,7 +17,13 @@ Device = Literal["cpu", "gpu"]
 
 _PREFIX = "TACIT_"
 # Read by clients and by the benchmarks: in the environment of a service they change nothing and are no mistake.
-_NOT_SETTINGS = frozenset({"TACIT_URL", "TACIT_API_KEY", "TACIT_POSTERIORDB", "TACIT_SBIBM", "TACIT_SBIBM_TASKS"})
+_NOT_SETTINGS = frozenset(
+    {
+        *("TACIT_URL", "TACIT_API_KEY", "TACIT_POSTERIORDB", "TACIT_SBIBM"),
+        *("TACIT_SBIBM_TASKS", "TACIT_SBIBM_OBSERVATIONS", "TACIT_SBIBM_BUDGETS", "TACIT_SBIBM_SEEDS"),
+    }
+)
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class Settings(BaseSettings):
@@ -108,6 +114,13 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return value or None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_has_a_scheme(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(_REDIS_SCHEMES):
+            raise ValueError(f"begins with one of {', '.join(_REDIS_SCHEMES)}: write redis://localhost:6379")
+        return value
 
     def environment(self) -> dict[str, str]:
         """The environment variables from which a child process builds these same settings."""

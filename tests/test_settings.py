@@ -47,6 +47,12 @@ def test_settings_are_frozen_and_checked() -> None:
         Settings().port = 1  # type: ignore[misc]
 
 
+def test_an_address_of_redis_has_a_scheme() -> None:
+    with pytest.raises(ValidationError, match="write redis://localhost:6379"):
+        Settings(redis_url="localhost:6379")
+    assert Settings(redis_url="unix:///tmp/socket").redis_url == "unix:///tmp/socket"
+
+
 def test_a_child_builds_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, redis_url=None, model_path=(tmp_path / "a", tmp_path / "b"), port=0)
     for name, value in settings.environment().items():
