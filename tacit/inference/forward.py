@@ -65,7 +65,7 @@ EVERY = 2
 # Hidden units of the towers, and their learnt features, unless asked otherwise.
 WIDTH, RANK = 128, 64
 # The ratio estimator's rate unless asked otherwise. Beside its optimizer's moves its parameters decay, at this number
-# over that of the simulations: accidents of a few would be learnt by heart.
+# over that of the simulations kept: accidents of those would be learnt by heart.
 RATIO_RATE = 3e-3
 DECAY_SIMULATIONS = 1000.0
 # Hidden units of the layer over pairs; splits of the flow (two layers each) and its hidden units.
@@ -319,7 +319,7 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
     (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio)
     move, optimizer = _ratio_optimizer(setup).update(gradient, state.ratio_optimizer, state.ratio)
     rate = rates.disc * setup.disc_optimizer.factor(state.step / rates.steps)
-    ratio = state.ratio + rate * (move - DECAY_SIMULATIONS / rates.simulations * state.ratio)
+    ratio = state.ratio + rate * (move - DECAY_SIMULATIONS / setup.ring * state.ratio)
     good = all_finite(gradient)
     ratio, optimizer = choose(good, (ratio, optimizer), (state.ratio, state.ratio_optimizer))
     return state._replace(

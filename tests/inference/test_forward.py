@@ -97,11 +97,15 @@ def test_simulations_never_exceed_the_budget(budget):
     assert any("Each simulation was learnt from" in each for each in made.warnings) == (budget == 200)
 
 
-def test_parameters_of_the_ratio_estimator_decay_the_more_the_fewer_simulations_there_are():
+def test_parameters_of_the_ratio_estimator_decay_the_more_the_fewer_simulations_are_kept():
     options = InferenceOptions(objective="forward", disc_learning_rate=0.01, **SHORT)
     session = initialize(KEY, Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options)
-    learn = jax.jit(lambda rates: forward.update_disc(session.setup, rates, session.data, KEY, session.state).ratio)
-    few, many = (learn(session.rates._replace(simulations=jnp.int32(budget))) for budget in (2000, 10**9))
+
+    def learnt(kept):
+        setup = session.setup._replace(ring=kept)
+        return jax.jit(lambda: forward.update_disc(setup, session.rates, session.data, KEY, session.state).ratio)()
+
+    few, many = learnt(2000), learnt(10**9)
     np.testing.assert_allclose(few - many, -0.01 * 1000 / 2000 * session.state.ratio, atol=1e-6)
 
 
