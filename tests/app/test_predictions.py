@@ -222,7 +222,7 @@ def test_the_log_likelihood_of_each_point(client: Client, new_fit: Any) -> None:
         ("eight-schools", {"draws": 0}, "/draws", "greater than or equal to 1"),
         ("eight-schools", {"draws": 100_000_000, "vars": ["y", "theta"]}, "/draws", "67108864 draws at most"),
         ("eight-schools", {"seed": -1}, "/seed", "greater than or equal to 0"),
-        ("eight-schools", {"samples": 5}, "/samples", "not permitted"),
+        ("eight-schools", {"samples": 5}, "/samples", "is unknown here"),
         ("eight-schools", {"log_likelihood": True, "inputs": {"sigma": [1]}}, "/log_likelihood", "own data"),
         ("eight-schools", {"log_likelihood": True, "set": {"y": [0] * 8}}, "/log_likelihood", "y is set"),
         ("simulated", {"log_likelihood": True}, "/log_likelihood", "simulator"),
