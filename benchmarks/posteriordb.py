@@ -19,7 +19,7 @@ from benchmarks.comparing import compare
 from model_registry import load_registry
 from tacit.errors import DivergedError
 from tacit.inference import Fit, InferenceOptions, Problem, fit
-from tacit.ppl import HalfNormal, Normal, plate
+from tacit.ppl import HalfCauchy, HalfNormal, Normal, plate
 
 NUM_DRAWS = 4000
 SEEDS = (0, 1)
@@ -39,8 +39,19 @@ def registered(name: str, data: Mapping[str, Any]) -> Problem:
 
 
 def ark(data: Mapping[str, Any]) -> Posterior:
-    series, order = data["y"], data["K"]
-    problem = registered("ar-k", {"y_init": series[:order], "y": series[order:]})
+    """Each value given those before it, as a regression on these: the same posterior as that of the registered model,
+    whose series are simulated as a whole and, within these priors, overflow."""
+    series, order = np.asarray(data["y"], np.float32), data["K"]
+    lags = np.stack([series[order - k : len(series) - k] for k in range(1, order + 1)], axis=1)
+
+    def program(lags: jax.Array) -> None:
+        alpha = Normal(0.0, 10.0, name="alpha")
+        beta = Normal(0.0, 10.0, name="beta", sample_shape=(order,))
+        sigma = HalfCauchy(2.5, name="sigma")
+        with plate("T", len(lags)):
+            Normal(alpha + lags @ beta, sigma, name="y")
+
+    problem = Problem(program, observed={"y": series[order:]}, inputs={"lags": lags}, axes={"lags": ("T", "K")})
     return Posterior(problem, {"alpha": "alpha", "beta": "beta", "sigma": "sigma"})
 
 

@@ -29,10 +29,10 @@ def feature_scale(structure: Layout, data: Arrays, simulated: dict[str, jax.Arra
     ours = flatten(structure, data.observed)
     theirs = jax.vmap(lambda x: flatten(structure, x))(simulated)
     theirs = jnp.where(jnp.isfinite(theirs), theirs, jnp.nan).reshape(-1, ours.shape[1])
-    centre, spread = _robust(theirs)
+    centre, spread = robust(theirs)
     spread = jnp.where(spread > 0, spread, 1.0)
     if structure.num_points >= ENOUGH_POINTS:
-        centre, own_spread = _robust(ours)
+        centre, own_spread = robust(ours)
         spread = jnp.where(own_spread > 0, own_spread, spread)
     columns = [
         data.inputs[name].reshape(structure.num_points, -1) for name, axis in structure.inputs if axis is not None
@@ -88,7 +88,8 @@ def num_features(structure: Layout, data: Arrays) -> int:
     return observed + covariates + (k + k * (k + 1) // 2 + k * structure.global_dim if k else 0)
 
 
-def _robust(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def robust(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Median, and interquartile range as a normal's standard deviation, along axis 0; missing values are left out."""
     low, centre, high = jnp.nanquantile(x, jnp.array([0.25, 0.5, 0.75]), axis=0)
     spread = (high - low) / 1.349
     return jnp.nan_to_num(centre), jnp.nan_to_num(jnp.where(spread > 0, spread, jnp.nanstd(x, axis=0)))

@@ -28,16 +28,19 @@ from jax.scipy.linalg import solve_triangular
 
 from tacit.inference import networks
 from tacit.inference import ring as rings
-from tacit.inference.features import FeatureScale, feature_scale, flatten
+from tacit.inference.features import FeatureScale, feature_scale, flatten, robust
 from tacit.inference.flow import Flow
-from tacit.inference.pair_critic import PairCritic
-from tacit.inference.problem import Arrays, Run, prior_draw, run_points
+from tacit.inference.pair_critic import MOST_NUMBERS, PairCritic
+from tacit.inference.problem import Arrays, Layout, Run, prior_draw, run_points
 from tacit.inference.ring import Ring
 from tacit.inference.state import Rates, Setup, all_finite, choose
+from tacit.inference.summary import Variable, ordered
 from tacit.ppl.external import MOST_WAITING, ahead
 
 # Data sets of so many points at most are learnt whole unless asked otherwise.
 FEW_POINTS = 4
+# Data points told apart by covariates, of so many numbers together at most, are learnt as one.
+MOST_JOINED = 256
 # Simulations from the prior before the first step: a share of the budget, within limits.
 FIRST_SHARE, FEWEST_FIRST, MOST_FIRST = 0.1, 50, 1024
 # Simulations are kept up to so many; r learns from so many of them at once.
@@ -64,10 +67,15 @@ CAP = 20.0 / 512.0
 EVERY = 2
 # Hidden units of the towers, and their learnt features, unless asked otherwise.
 WIDTH, RANK = 128, 64
-# The ratio estimator's rate unless asked otherwise. Beside its optimizer's moves its parameters decay, at this number
-# over that of the simulations kept: accidents of those would be learnt by heart.
+# The ratio estimator's rate unless asked otherwise.
 RATIO_RATE = 3e-3
-DECAY_SIMULATIONS = 1000.0
+# New simulations tell, before they are learnt from, whether r has learnt accidents of those it knows by heart. So they
+# say how strongly its parameters decay, beside its optimizer's moves: the rate begins so, and its logarithm moves by
+# DECAY_STEP at most with each batch of them, within limits. What they tell is averaged over TOLD_OVER batches.
+FIRST_DECAY, DECAY_STEP, DECAY_LIMITS = 0.1, 0.03, (1e-3, 10.0)
+TOLD_OVER = 20.0
+# After this share of the steps it is chosen whether r sees what is summarised number by number too.
+CHOOSE_UNTIL = 0.2
 # Hidden units of the layer over pairs; splits of the flow (two layers each) and its hidden units.
 PAIRS = 32
 SPLITS = 4
@@ -84,8 +92,8 @@ DIVERGENCE_LIMIT = 0.05
 ESTIMATED_OVER = 0.05
 # Of r and the flow, averages over about so many updates.
 AVERAGED = 500.0
-# The local scale of the data follows over about this share of the rounds, and moves by so much at most in one of them.
-LOCAL_OVER, LOCAL_STEP = 0.02, 2.0
+# The local scale of the data is that of so many batches of simulations, within limits.
+LOCAL_BATCHES, LOCAL_LEAST, LOCAL_MOST = 8, 64, 1024
 # Estimates of the divergence above this say only that it is large; they come of a draw where q all but vanishes.
 MOST_DIVERGENCE = 20.0
 # Draws for the posterior come from q, from q widened so much, and from the prior, in these shares.
@@ -96,6 +104,8 @@ DRAWN_AT_ONCE = 256
 AUTOMATIC = "automatic"
 
 Update = Literal["Disc", "Gen"]
+# Latents, data, and whether these are finite.
+Simulations = tuple[jax.Array, jax.Array, jax.Array]
 
 
 class Prepared(NamedTuple):
@@ -125,9 +135,25 @@ class Begun(NamedTuple):
     held: jax.Array
 
 
+class Judged(NamedTuple):
+    """What new simulations told before they were learnt from; averages.
+
+    `log_decay`: the logarithm of the rate at which the ratio estimator's parameters decay, in units of its learning
+    rate; `pull`: by how much the loss would fall with a decay by a unit, `square`: of its square. `beside`: by how much
+    it is less where what is summarised is seen number by number too. `gap`: by how much it is more than that on
+    simulations learnt from.
+    """
+
+    log_decay: jax.Array
+    pull: jax.Array
+    square: jax.Array
+    beside: jax.Array
+    gap: jax.Array
+
+
 class State(NamedTuple):
     """All that changes during a fit. `ratio`, `flow` and their averages: all parameters of each in one row; `bent`:
-    whether the flow is taken up; `local` (N, D): the logarithm of the distance of recent simulations from the data;
+    whether the flow is taken up; `local`: where the data of recent simulations lie, and how far they spread (D,);
     `divergence` of q from the target, an estimate."""
 
     step: jax.Array
@@ -135,6 +161,7 @@ class State(NamedTuple):
     ratio: jax.Array
     ratio_average: jax.Array
     ratio_optimizer: Any
+    judged: Judged
     q: Normal
     flow: jax.Array
     flow_average: jax.Array
@@ -142,7 +169,7 @@ class State(NamedTuple):
     bent: jax.Array
     ring: Ring
     begun: Begun
-    local: jax.Array
+    local: tuple[jax.Array, jax.Array]
     divergence: jax.Array
     loss_disc: jax.Array
     loss_gen: jax.Array
@@ -154,6 +181,13 @@ class State(NamedTuple):
 def first_simulations(budget: int) -> int:
     """How many of the budget are made at the prior before the first step."""
     return int(min(max(FIRST_SHARE * budget, FEWEST_FIRST), MOST_FIRST, budget))
+
+
+def joined(structure: Layout) -> bool:
+    """Whether data points are learnt together as one. They are told apart by covariates, which are the same in all
+    simulations, so what r has to know of each differs; many points are left to the sum over them nevertheless."""
+    told_apart = any(axis is not None for _, axis in structure.inputs)
+    return told_apart and structure.num_points * sum(site.size for site in structure.observed) <= MOST_JOINED
 
 
 def fresh_simulations(budget: int, steps: int, *, external: bool) -> int:
@@ -172,7 +206,12 @@ def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Prepared:
     latents, _, simulated = draw(keys)
     centre, spread = jnp.mean(latents, axis=0), jnp.std(latents, axis=0)
     scale = feature_scale(setup.layout, arrays, simulated)
-    data = jax.vmap(lambda x: flatten(setup.layout, x))(simulated)
+    if joined(setup.layout):
+        # Each of the points has a scale of its own; their covariates never change, and say nothing.
+        rows = jax.vmap(lambda x: _flat(setup, x))(simulated)[:, 0]
+        middle, width = robust(jnp.where(jnp.isfinite(rows), rows, jnp.nan))
+        scale = FeatureScale(middle, jnp.where(width > 0, width, 1.0), jnp.zeros((1, 0)))
+    data = jax.vmap(lambda x: _flat(setup, x))(simulated)
     return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data)
 
 
@@ -191,6 +230,7 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         ratio=ratio,
         ratio_average=ratio,
         ratio_optimizer=_ratio_optimizer(setup).init(ratio),
+        judged=Judged(jnp.log(FIRST_DECAY) + zero, zero, zero, zero, zero),
         q=Normal(jnp.zeros(size), jnp.eye(size)),
         flow=bend,
         flow_average=bend,
@@ -198,7 +238,7 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         bent=jnp.asarray(setup.family == "flow"),
         ring=ring,
         begun=Begun(jnp.zeros((setup.fresh, size)), own, jnp.asarray(False)),
-        local=_distance(setup, data, data.data),
+        local=_local(setup, data, ring),
         divergence=zero,
         loss_disc=zero,
         loss_gen=zero,
@@ -277,26 +317,48 @@ def _propose(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: 
 def _simulated(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> jax.Array:
     """(S, N, D): a data set at each of the latents."""
     runs = jax.vmap(lambda k, u: _run(setup, data, k, u))(jax.random.split(key, len(latents)), latents)
-    return jax.vmap(lambda x: flatten(setup.layout, x))(runs.observed)
+    return jax.vmap(lambda x: _flat(setup, x))(runs.observed)
 
 
 def _take_in(
     setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array
 ) -> State:
     finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
-    move = jnp.clip(_distance(setup, data, simulated) - state.local, -LOCAL_STEP, LOCAL_STEP)
-    rate = jnp.minimum(1.0, 1.0 / (LOCAL_OVER * rates.rounds))
+    ring = rings.write(state.ring, latents, simulated)
     return state._replace(
-        ring=rings.write(state.ring, latents, simulated),
-        local=state.local + rate * jnp.where(jnp.any(finite), move, 0.0),
+        ring=ring,
+        judged=judge(setup, rates, data, state, latents, simulated),
+        local=_local(setup, data, ring),
         dropped=state.dropped + jnp.sum(~finite),
     )
 
 
 def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
     """One update of the ratio estimator, on simulations of the ring ("Disc")."""
-    latents, simulated, finite = contrasts(setup, key, state)
-    groups = latents.shape[0]
+    contrast_key, beside_key = jax.random.split(key)
+    groups = contrasts(setup, contrast_key, state)
+    loss = _contrast_loss(setup, data, state, *groups)
+    # Until it is known whether to see what is summarised number by number too, r learns both ways.
+    either = jax.random.bernoulli(beside_key, shape=(len(groups[0]),)).astype(float)
+    beside = jnp.where(state.step < CHOOSE_UNTIL * rates.steps, either, _beside(state))
+    (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio, beside)
+    move, optimizer = _ratio_optimizer(setup).update(gradient, state.ratio_optimizer, state.ratio)
+    rate = rates.disc * setup.disc_optimizer.factor(state.step / rates.steps)
+    ratio = state.ratio + rate * (move - jnp.exp(state.judged.log_decay) * state.ratio)
+    good = all_finite(gradient)
+    ratio, optimizer = choose(good, (ratio, optimizer), (state.ratio, state.ratio_optimizer))
+    return state._replace(
+        ratio=ratio, ratio_optimizer=optimizer, loss_disc=value, correct=correct, skipped=state.skipped + ~good
+    )
+
+
+def _contrast_loss(
+    setup: Setup, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array, finite: jax.Array
+) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    """The cross-entropy, and the share that is right, where r tells groups apart: latents (groups, K, G), data (groups,
+    K, N, D), whether those are finite. A function of r's parameters and, for each group, of whether what is summarised
+    is seen number by number too."""
+    groups, size = latents.shape[:2]
 
     def flat(x: jax.Array) -> jax.Array:
         return x.reshape(-1, *x.shape[2:])
@@ -305,9 +367,9 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
     eps, bent, _ = _whiten(flow, state, flat(latents))
     features = _features(setup, data, state, flat(simulated), ~flat(finite))
 
-    def loss(ratio: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def loss(ratio: jax.Array, beside: jax.Array) -> tuple[jax.Array, jax.Array]:
         critic, _ = _restore(setup, data, ratio, state.flow)
-        of_data = jax.vmap(critic.of_data)(features)
+        of_data = jax.vmap(critic.of_data)(features, jnp.repeat(beside, size))
         of_latents = jax.vmap(critic.of_latents)(eps, bent)
         logits = critic.pairs(
             of_data.reshape(groups, -1, of_data.shape[-1]), of_latents.reshape(groups, -1, of_latents.shape[-1])
@@ -316,18 +378,10 @@ def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, stat
         cross_entropy = jnp.mean(jax.nn.logsumexp(logits, axis=-1) - own)
         return cross_entropy, jnp.mean(own >= jnp.max(logits, axis=-1))
 
-    (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio)
-    move, optimizer = _ratio_optimizer(setup).update(gradient, state.ratio_optimizer, state.ratio)
-    rate = rates.disc * setup.disc_optimizer.factor(state.step / rates.steps)
-    ratio = state.ratio + rate * (move - DECAY_SIMULATIONS / setup.ring * state.ratio)
-    good = all_finite(gradient)
-    ratio, optimizer = choose(good, (ratio, optimizer), (state.ratio, state.ratio_optimizer))
-    return state._replace(
-        ratio=ratio, ratio_optimizer=optimizer, loss_disc=value, correct=correct, skipped=state.skipped + ~good
-    )
+    return loss
 
 
-def contrasts(setup: Setup, key: jax.Array, state: State) -> tuple[jax.Array, jax.Array, jax.Array]:
+def contrasts(setup: Setup, key: jax.Array, state: State) -> Simulations:
     """Groups of simulations to be told apart: latents (groups, K, G), data (groups, K, N, D), whether those are finite.
 
     Half of the groups are as they come. In the others latents are near one another, in units of q: simulations at
@@ -339,13 +393,62 @@ def contrasts(setup: Setup, key: jax.Array, state: State) -> tuple[jax.Array, ja
     size, near = BATCH // groups, groups // 2
     far = groups - near
     apart = tuple(x.reshape(far, size, *x.shape[1:]) for x in rings.batch(state.ring, far_key, far * size))
+    pool = rings.stretch(state.ring, near_key, max(size, min(POOL, setup.first)))
+    return _with_near(state, apart, pool, near)
+
+
+def _with_near(state: State, apart: Simulations, pool: Simulations, near: int) -> Simulations:
+    """The groups `apart`, and `near` others, each of neighbours within the `pool`."""
     if near == 0:
         return apart
-    pool = rings.stretch(state.ring, near_key, max(size, min(POOL, setup.first)))
     eps = _straighten(state, pool[0])
     distance = jnp.sum((eps[:near, None] - eps) ** 2, axis=-1)
-    _, members = jax.lax.top_k(-distance, size)
-    return tuple(jnp.concatenate([a, x[members]]) for a, x in zip(apart, pool, strict=True))
+    _, members = jax.lax.top_k(-distance, apart[0].shape[1])
+    latents, simulated, finite = (jnp.concatenate([a, x[members]]) for a, x in zip(apart, pool, strict=True))
+    return latents, simulated, finite
+
+
+def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array) -> Judged:
+    """What simulations (S, G), (S, N, D) tell that r has not learnt from.
+
+    The decay moves to where r would lose less on them: the derivative of that loss in a decay of all parameters alike,
+    averaged over batches and divided by the root of its mean square, is in [-1, 1].
+    """
+    size, judged = min(setup.latent_samples, len(latents)), state.judged
+    groups = len(latents) // size
+    if size == 1:
+        return judged
+    finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
+
+    def loss_on(pool: Simulations) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+        near = groups // 2
+        apart = tuple(x[near * size : groups * size].reshape(groups - near, size, *x.shape[1:]) for x in pool)
+        return _contrast_loss(setup, data, state, *_with_near(state, apart, pool, near))
+
+    loss = loss_on((latents, jnp.where(finite[:, None, None], simulated, 0.0), finite))
+    beside = jnp.full(groups, _beside(state))
+    (value, _), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio_average, beside)
+    known, _ = loss_on(rings.middle(state.ring, len(latents)))(state.ratio_average, beside)
+    now = jnp.sum(gradient * state.ratio_average)
+    now = jnp.where(jnp.isfinite(now), now, 0.0)
+
+    def told(average: jax.Array, now: jax.Array) -> jax.Array:
+        return average + jnp.where(jnp.isfinite(now), now - average, 0.0) / TOLD_OVER
+
+    pull, square = told(judged.pull, now), told(judged.square, now**2)
+    low, high = DECAY_LIMITS
+    moved = judged.log_decay + DECAY_STEP * pull / jnp.sqrt(jnp.maximum(square, 1e-30))
+    gain = judged.beside
+    if has_choice(setup.layout):
+        without, both = (loss(state.ratio_average, jnp.full(groups, each))[0] for each in (0.0, 1.0))
+        gain = jnp.where(state.step < CHOOSE_UNTIL * rates.steps, told(gain, without - both), gain)
+    gap = told(judged.gap, value - known)
+    return Judged(jnp.clip(moved, jnp.log(low), jnp.log(high)), pull, square, gain, gap)
+
+
+def _beside(state: State) -> jax.Array:
+    """1 or 0: whether what is summarised is seen number by number too."""
+    return (state.judged.beside > 0.0).astype(float)
 
 
 def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
@@ -461,7 +564,7 @@ def surprise(setup: Setup, data: Prepared) -> float:
     of all the numbers of a data set, that is furthest from its median among the simulations, in units of its spread."""
     values = np.asarray(data.data)
     finite = np.all(np.isfinite(values), axis=(1, 2))
-    observed = np.asarray(flatten(setup.layout, data.arrays.observed))
+    observed = np.asarray(_flat(setup, data.arrays.observed))
     centre, spread = np.asarray(data.features.centre), np.asarray(data.features.spread)
     furthest = np.max(np.abs((values[finite] - centre) / spread), axis=(1, 2))
     return float(np.mean(furthest >= np.max(np.abs((observed - centre) / spread))))
@@ -503,6 +606,12 @@ def _log_normal(eps: jax.Array, width: Any) -> jax.Array:
     return -jnp.sum((eps / width) ** 2, axis=-1) / 2 - eps.shape[-1] * (jnp.log(width) + jnp.log(2 * jnp.pi) / 2)
 
 
+def _flat(setup: Setup, observed: dict[str, jax.Array]) -> jax.Array:
+    """(N, D): all observed variables of each point side by side; of points that are joined, (1, N D)."""
+    values = flatten(setup.layout, observed)
+    return values.reshape(1, -1) if joined(setup.layout) else values
+
+
 def _run(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> Run:
     raw = data.latent_centre + data.latent_spread * latents
     none = jnp.zeros((setup.layout.num_points, 0))
@@ -520,24 +629,23 @@ def _draw_prior(setup: Setup, data: Prepared, key: jax.Array, num_draws: int) ->
     return (draw(jax.random.split(key, num_draws)) - data.latent_centre) / data.latent_spread
 
 
-def _distance(setup: Setup, data: Prepared, simulated: jax.Array) -> jax.Array:
-    """(N, D): logarithm of the median distance of simulations (S, N, D) from the data."""
-    off = jnp.abs(simulated - flatten(setup.layout, data.arrays.observed))
-    finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2), keepdims=True)
-    median = jnp.nan_to_num(jnp.nanmedian(jnp.where(finite, off, jnp.nan), axis=0))
-    return jnp.log(jnp.maximum(median, 1e-3 * data.features.spread))
+def _local(setup: Setup, data: Prepared, ring: Ring) -> tuple[jax.Array, jax.Array]:
+    """(D,), (D,): centre and spread of the newest simulations; of several points, of all."""
+    _, simulated, finite = rings.newest(ring, int(np.clip(LOCAL_BATCHES * setup.fresh, LOCAL_LEAST, LOCAL_MOST)))
+    centre, spread = robust(jnp.where(finite[:, None, None], simulated, jnp.nan).reshape(-1, simulated.shape[-1]))
+    return centre, jnp.maximum(spread, 1e-3 * data.features.spread)
 
 
 def _features(setup: Setup, data: Prepared, state: State, values: jax.Array, failed: jax.Array) -> jax.Array:
-    """(..., N, F): data (..., N, D) on the scale of the prior and on that of its distance from what was observed (of
-    several points, from their mean); covariates; and whether the simulation failed (...,).
+    """(..., N, F): data (..., N, D) on the scale of the prior and on that of recent simulations; covariates; and
+    whether the simulation failed (...,).
 
     A failure is an outcome like others: so the posterior is that of latents at which the simulator works and makes the
     data, and where it always fails there is none.
     """
     columns = [jnp.arcsinh((values - data.features.centre) / data.features.spread)]
-    observed = jnp.mean(flatten(setup.layout, data.arrays.observed), axis=0)
-    columns.append(jnp.arcsinh((values - observed) * jnp.exp(-jnp.mean(state.local, axis=0))))
+    centre, spread = state.local
+    columns.append(jnp.arcsinh((values - centre) / spread))
     covariates = data.features.covariates
     columns.append(jnp.broadcast_to(covariates, (*values.shape[:-1], covariates.shape[-1])))
     columns.append(jnp.broadcast_to(failed[..., None, None], (*values.shape[:-1], 1)).astype(float))
@@ -548,18 +656,44 @@ def _observed_ratio(
     setup: Setup, data: Prepared, state: State, critic: PairCritic, eps: jax.Array, bent: jax.Array
 ) -> jax.Array:
     """(S,): r of the data and each draw."""
-    features = _features(setup, data, state, flatten(setup.layout, data.arrays.observed), jnp.asarray(False))
-    return critic.pairs(critic.of_data(features)[None], jax.vmap(critic.of_latents)(eps, bent))[0]
+    features = _features(setup, data, state, _flat(setup, data.arrays.observed), jnp.asarray(False))
+    return critic.pairs(critic.of_data(features, _beside(state))[None], jax.vmap(critic.of_latents)(eps, bent))[0]
 
 
 def _makers(setup: Setup, data: Prepared) -> tuple[Callable[[], PairCritic], Callable[[], Flow]]:
     values = jax.eval_shape(lambda: data.data[0])
     num_features = 2 * values.shape[-1] + data.features.covariates.shape[-1] + 1
     size, key = setup.layout.global_dim, jax.random.key(0)
+    variables = _variables(setup.layout)
+
+    def critic() -> PairCritic:
+        return PairCritic(
+            num_features,
+            size,
+            width=setup.width,
+            rank=setup.rank,
+            pairs=PAIRS,
+            numbers=values.shape[-1],
+            variables=variables,
+            key=key,
+        )
+
     return (
-        lambda: PairCritic(num_features, size, width=setup.width, rank=setup.rank, pairs=PAIRS, key=key),
+        critic,
         lambda: Flow(size, splits=SPLITS, width=FLOW_WIDTH, key=key),
     )
+
+
+def _variables(structure: Layout) -> tuple[Variable, ...]:
+    """The observed variables that are summarised."""
+    if joined(structure):
+        return ordered([(structure.num_points, sum(site.size for site in structure.observed))])
+    return ordered([site.shape for site in structure.observed])
+
+
+def has_choice(structure: Layout) -> bool:
+    """Whether an observed variable is summarised that could be seen number by number too."""
+    return any(variable.size <= MOST_NUMBERS for variable in _variables(structure))
 
 
 def _restore(setup: Setup, data: Prepared, ratio: jax.Array, flow: jax.Array) -> tuple[PairCritic, Flow]:

@@ -5,41 +5,89 @@
 The product is that of `critic`, exact where a log likelihood is quadratic. The layer over pairs sees sums of a function
 of the data and one of the latents, so differences between them: a needle in a posterior is a narrow function of a
 difference, and no product of low rank. r of a data set is a sum over its points, as the log likelihood of points that
-are independent given the latents is.
+are independent given the latents is. The tower of data also sees a learnt summary of each observed variable that has an
+order.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from tacit.inference.critic import CLIP, DataTower
+from tacit.inference.summary import Summary, Variable
 
 # What the latents bent by a flow are limited to.
 BENT_CLIP = 5.0
 
 
+# Channels of a summary, and how many numbers it has in the end.
+CHANNELS, LEARNT = 32, 64
+# Of a variable with an order and more numbers than this the tower sees the summary alone.
+MOST_NUMBERS = 512
+
+
 class PairCritic(eqx.Module):
-    """phi, psi and w; features of data (N, D), latents as eps of the Gaussian and eps of the flow, (d,) each."""
+    """phi, psi and w; features of data (N, F), latents as eps of the Gaussian and eps of the flow, (d,) each.
+
+    The features begin with `numbers` observed ones on one scale, and then on another; `variables` are those of them
+    that have an order.
+    """
 
     data: DataTower
+    summaries: tuple[Summary, ...]
+    variables: tuple[Variable, ...] = eqx.field(static=True)
+    numbers: int = eqx.field(static=True)
     latent: eqx.nn.MLP
     last: eqx.nn.Linear
     num_products: int = eqx.field(static=True)
 
     def __init__(
-        self, num_features: int, num_latents: int, *, width: int, rank: int, pairs: int, key: jax.Array
+        self,
+        num_features: int,
+        num_latents: int,
+        *,
+        width: int,
+        rank: int,
+        pairs: int,
+        numbers: int = 0,
+        variables: Sequence[Variable] = (),
+        key: jax.Array,
     ) -> None:
-        data_key, latent_key, last_key = jax.random.split(key, 3)
+        data_key, latent_key, last_key, *keys = jax.random.split(key, 3 + len(variables))
+        self.numbers, self.variables = numbers, tuple(variables)
+        self.summaries = tuple(
+            Summary(variable, 2, CHANNELS, LEARNT, key=each) for variable, each in zip(variables, keys, strict=True)
+        )
+        for variable in variables:
+            num_features += LEARNT - (2 * variable.size if variable.size > MOST_NUMBERS else 0)
         self.num_products = rank + num_latents + num_latents * (num_latents + 1) // 2
         self.data = DataTower(num_features, self.num_products + pairs, width, key=data_key)
         self.latent = eqx.nn.MLP(2 * num_latents, rank + pairs, width, 2, jax.nn.silu, key=latent_key)
         self.last = eqx.nn.Linear(pairs, "scalar", use_bias=False, key=last_key)
 
-    def of_data(self, features: jax.Array) -> jax.Array:
-        """phi, summed over the points of a data set, and a of each of them: (N, D) to (F + N K,)."""
-        body, head, F = jax.vmap(self.data.body)(features), self.data.head, self.num_products
+    def of_data(self, features: jax.Array, beside: Any = 1.0) -> jax.Array:
+        """phi, summed over the points of a data set, and a of each of them: (N, D) to (F + N K,). `beside`: 1 or 0,
+        whether what is summarised is seen number by number too."""
+        body, head, F = jax.vmap(self._body, (0, None))(features, beside), self.data.head, self.num_products
         phi = head.weight[:F] @ jnp.sum(body, axis=0) + head.bias[:F]
         return jnp.concatenate([phi, (body @ head.weight[F:].T + head.bias[F:]).reshape(-1)])
+
+    def _body(self, features: jax.Array, beside: Any) -> jax.Array:
+        """All but the last layer of the tower, of one point (F,)."""
+        views, rest = features[: 2 * self.numbers].reshape(2, self.numbers), features[2 * self.numbers :]
+        seen, end = [rest], 0
+        for variable, summary in zip(self.variables, self.summaries, strict=True):
+            seen.append(views[:, end : variable.start].reshape(-1))
+            end = variable.start + variable.size
+            own = views[:, variable.start : end]
+            seen.append(summary(own))
+            if variable.size <= MOST_NUMBERS:
+                seen.append(beside * own.reshape(-1))
+        seen.append(views[:, end:].reshape(-1))
+        return self.data.body(jnp.concatenate(seen))
 
     def of_latents(self, eps: jax.Array, bent: jax.Array) -> jax.Array:
         """psi and b of one draw: (d,), (d,) to (F + K,)."""

@@ -21,8 +21,8 @@ MOVING = 0.25
 SATURATED = 0.99
 # Calibration is a small correction: one so large, in standard deviations of the frame, says that r was poor.
 FAR = 2.0
-# Simulations learnt from more often than this are known by heart, and posteriors come out too narrow.
-MOST_PASSES = 200.0
+# Simulations on which r loses so much more than on those it has learnt from, in nats, say that it knows those by heart.
+BY_HEART = 0.3
 
 
 def diagnostics(
@@ -70,13 +70,18 @@ def forward_diagnostics(
     """Figures of a fit under the forward objective, over the last tenth of the steps.
 
     `family`: what q ended as; `divergence`: KL(target || q), an estimate; `surprise`: the share of data sets simulated
-    at the prior that are at least as far out as the observed one; `passes`: how often a simulation was learnt from, on
-    average; of external simulators,
-    `simulation_failures`: how often they failed in this process, by reason, the three most common.
+    at the prior that are at least as far out as the observed one; `held_out_gap`: by how much the ratio estimator's
+    loss is more on simulations not yet learnt from; of observed variables that have an order, `summary`: whether r sees
+    a summary `instead` of their numbers or `beside` them; of external simulators, `simulation_failures`: how often they
+    failed in this process, by reason, the three most common.
     """
     steps = int(losses["step"][-1])
     late = losses["step"] > 0.9 * steps
-    failures = {"simulation_failures": _most_common_failures(setup)} if setup.layout.external else {}
+    more: dict[str, Any] = {}
+    if forward.has_choice(setup.layout):
+        more["summary"] = "beside" if state.judged.beside > 0 else "instead"
+    if setup.layout.external:
+        more["simulation_failures"] = _most_common_failures(setup)
     return {
         "method": "implicit_klqp",
         "objective": "forward",
@@ -88,10 +93,10 @@ def forward_diagnostics(
         "divergence": float(state.divergence),
         "surprise": forward.surprise(setup, data),
         "simulations": int(state.ring.written),
-        "passes": steps * forward.BATCH / int(state.ring.written),
+        "held_out_gap": float(state.judged.gap),
         "dropped_simulations": int(state.dropped),
         "skipped_updates": int(state.skipped),
-        **failures,
+        **more,
     }
 
 
@@ -120,10 +125,11 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
             f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: q does not cover all of the "
             "posterior. The draws are those of q, not corrected. Give the fit more simulations, and as many more steps."
         )
-    if figures["passes"] > MOST_PASSES:
+    if figures["held_out_gap"] > BY_HEART:
         found.append(
-            f"Each simulation was learnt from {figures['passes']:.0f} times: the ratio estimator may know them by "
-            "heart, and the posterior is then too narrow. Give the fit fewer steps, or more simulations."
+            f"The ratio estimator's loss is {figures['held_out_gap']:.2f} nats more on new simulations than on those "
+            "that it has learnt from: it knows these by heart, and the posterior is then too narrow. Give the fit more "
+            "simulations, or fewer steps."
         )
     if figures["skipped_updates"]:
         found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")

@@ -57,6 +57,17 @@ def stretch(ring: Ring, key: jax.Array, size: int) -> tuple[jax.Array, jax.Array
     return _at(ring, (jax.random.randint(key, (), 0, held) + jnp.arange(size)) % held)
 
 
+def newest(ring: Ring, size: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Latents, data and `finite` of the last `size` simulations; where there are fewer, some of them twice."""
+    return _at(ring, (ring.written - 1 - jnp.arange(size)) % _held(ring))
+
+
+def middle(ring: Ring, size: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Latents, data and `finite` of `size` simulations made one after the other, neither the oldest nor the newest."""
+    held = _held(ring)
+    return _at(ring, (ring.written - (held + size) // 2 + jnp.arange(size)) % held)
+
+
 def _held(ring: Ring) -> jax.Array:
     return jnp.minimum(ring.written, len(ring.latents))
 
