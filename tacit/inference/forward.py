@@ -92,8 +92,10 @@ DIVERGENCE_LIMIT = 0.05
 ESTIMATED_OVER = 0.05
 # Of r and the flow, averages over about so many updates.
 AVERAGED = 500.0
-# The local scale of the data is that of so many batches of simulations, within limits.
+# The local scale of the data is that of so many batches of simulations, within limits, averaged over this share of the
+# rounds so far: where it trembled, so would all that r sees.
 LOCAL_BATCHES, LOCAL_LEAST, LOCAL_MOST = 8, 64, 1024
+LOCAL_OVER = 0.2
 # Estimates of the divergence above this say only that it is large; they come of a draw where q all but vanishes.
 MOST_DIVERGENCE = 20.0
 # Draws for the posterior come from q, from q widened so much, and from the prior, in these shares.
@@ -153,7 +155,8 @@ class Judged(NamedTuple):
 
 class State(NamedTuple):
     """All that changes during a fit. `ratio`, `flow` and their averages: all parameters of each in one row; `bent`:
-    whether the flow is taken up; `local`: where the data of recent simulations lie, and how far they spread (D,);
+    whether the flow is taken up; `local` (D,), (D,): where the data of recent simulations lie, and the logarithm of how
+    far they spread;
     `divergence` of q from the target, an estimate."""
 
     step: jax.Array
@@ -325,10 +328,12 @@ def _take_in(
 ) -> State:
     finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
     ring = rings.write(state.ring, latents, simulated)
+    round_number = 1.0 + (state.ring.written - setup.first) / setup.fresh
+    rate = jnp.minimum(1.0, 1.0 / (LOCAL_OVER * round_number))
     return state._replace(
         ring=ring,
         judged=judge(setup, rates, data, state, latents, simulated),
-        local=_local(setup, data, ring),
+        local=jax.tree.map(lambda old, new: old + rate * (new - old), state.local, _local(setup, data, ring)),
         dropped=state.dropped + jnp.sum(~finite),
     )
 
@@ -630,10 +635,10 @@ def _draw_prior(setup: Setup, data: Prepared, key: jax.Array, num_draws: int) ->
 
 
 def _local(setup: Setup, data: Prepared, ring: Ring) -> tuple[jax.Array, jax.Array]:
-    """(D,), (D,): centre and spread of the newest simulations; of several points, of all."""
+    """(D,), (D,): centre, and logarithm of the spread, of the newest simulations; of several points, of all."""
     _, simulated, finite = rings.newest(ring, int(np.clip(LOCAL_BATCHES * setup.fresh, LOCAL_LEAST, LOCAL_MOST)))
     centre, spread = robust(jnp.where(finite[:, None, None], simulated, jnp.nan).reshape(-1, simulated.shape[-1]))
-    return centre, jnp.maximum(spread, 1e-3 * data.features.spread)
+    return centre, jnp.log(jnp.maximum(spread, 1e-3 * data.features.spread))
 
 
 def _features(setup: Setup, data: Prepared, state: State, values: jax.Array, failed: jax.Array) -> jax.Array:
@@ -644,8 +649,8 @@ def _features(setup: Setup, data: Prepared, state: State, values: jax.Array, fai
     data, and where it always fails there is none.
     """
     columns = [jnp.arcsinh((values - data.features.centre) / data.features.spread)]
-    centre, spread = state.local
-    columns.append(jnp.arcsinh((values - centre) / spread))
+    centre, log_spread = state.local
+    columns.append(jnp.arcsinh((values - centre) * jnp.exp(-log_spread)))
     covariates = data.features.covariates
     columns.append(jnp.broadcast_to(covariates, (*values.shape[:-1], covariates.shape[-1])))
     columns.append(jnp.broadcast_to(failed[..., None, None], (*values.shape[:-1], 1)).astype(float))

@@ -29,12 +29,14 @@ class Importance(NamedTuple):
 
 
 def importance(log_weight: np.ndarray) -> Importance:
-    """Smooths S log weights, known up to a constant."""
-    if not np.all(np.isfinite(log_weight)) or len(log_weight) < TOO_FEW:
+    """Smooths S log weights, known up to a constant; that of a draw where the target has no mass is minus infinity."""
+    finite = np.isfinite(log_weight)
+    if not np.all(finite | (log_weight == -np.inf)) or finite.sum() < TOO_FEW:
         return Importance(None, None, None)
-    # The library takes log likelihoods, of which the weights are the inverse.
-    smoothed, k_hat = array_stats.psislw(-log_weight.astype(np.float64))
-    weights = np.exp(smoothed - smoothed.max())
+    # The library takes log likelihoods, of which the weights are the inverse, and knows no weight of zero.
+    known = log_weight.astype(np.float64)
+    smoothed, k_hat = array_stats.psislw(-np.where(finite, known, known.max() - 700.0))
+    weights = np.where(finite, np.exp(smoothed - smoothed.max()), 0.0)
     weights /= weights.sum()
     return Importance(weights, float(k_hat), float(1.0 / (weights**2).sum()))
 

@@ -23,7 +23,20 @@ def test_equal_weights_count_every_draw():
     assert found.effective_draws == pytest.approx(1000, rel=1e-3)
 
 
-@pytest.mark.parametrize("weights", [np.array([0.0, np.inf] * 100), np.zeros(99)])
+def test_draws_where_the_target_has_no_mass_weigh_nothing():
+    log_weight = np.random.default_rng(0).normal(size=1000)
+    without = resampling.importance(log_weight)
+    found = resampling.importance(np.concatenate([log_weight, np.full(200, -np.inf)]))
+    assert found.weights[1000:].sum() == 0.0
+    # The tail is the same; it is taken of more draws, and begins lower.
+    assert found.effective_draws == pytest.approx(without.effective_draws, rel=0.05)
+    assert resampling.usable(found)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [np.array([0.0, np.inf] * 100), np.array([0.0, np.nan] * 100), np.zeros(99), np.array([0.0, *[-np.inf] * 999])],
+)
 def test_weights_that_are_infinite_or_few_cannot_be_judged(weights):
     found = resampling.importance(weights)
     assert found == (None, None, None)
