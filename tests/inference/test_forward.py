@@ -21,8 +21,8 @@ from tacit.inference import (
     save,
     update,
 )
-from tacit.inference import ring as rings
-from tacit.inference.pair_critic import PairCritic
+from tacit.inference.forward import ring as rings
+from tacit.inference.forward.pair_critic import PairCritic
 from tacit.inference.problem import layout
 from tacit.inference.state import Rates
 from tacit.ppl import Implicit, Normal, external, plate

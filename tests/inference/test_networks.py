@@ -9,7 +9,7 @@ import pytest
 from tacit.inference import networks
 from tacit.inference.critic import Critic
 from tacit.inference.flow import Flow
-from tacit.inference.pair_critic import PairCritic
+from tacit.inference.forward.pair_critic import PairCritic
 
 KEY = jax.random.key(0)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tacit.inference import InferenceOptions, Problem, fit
-from tacit.inference.pair_critic import LEARNT, MOST_NUMBERS, PairCritic
-from tacit.inference.summary import Summary, Variable, _windows, ordered
+from tacit.inference.forward.pair_critic import LEARNT, MOST_NUMBERS, PairCritic
+from tacit.inference.forward.summary import Summary, Variable, _windows, ordered
 from tacit.ppl import Implicit, Uniform
 
 KEY = jax.random.key(0)

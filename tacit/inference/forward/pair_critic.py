@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from tacit.inference.critic import CLIP, DataTower
-from tacit.inference.summary import Summary, Variable
+from tacit.inference.forward.summary import Summary, Variable
 
 # What the latents bent by a flow are limited to.
 BENT_CLIP = 5.0

@@ -1,0 +1,161 @@
+"""Latents and data as q and r see them under the forward objective, and the networks with their parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import solve_triangular
+
+from tacit.inference import networks
+from tacit.inference.features import flatten, robust
+from tacit.inference.flow import Flow
+from tacit.inference.forward import ring as rings
+from tacit.inference.forward.pair_critic import MOST_NUMBERS, PairCritic
+from tacit.inference.forward.ring import Ring
+from tacit.inference.forward.state import Prepared, State
+from tacit.inference.forward.summary import Variable, ordered
+from tacit.inference.problem import Layout, Run, prior_draw, run_points
+from tacit.inference.state import Setup
+
+# Data points told apart by covariates, of so many numbers together at most, are learnt as one.
+MOST_JOINED = 256
+# Hidden units of the layer over pairs; splits of the flow (two layers each) and its hidden units.
+PAIRS = 32
+SPLITS = 4
+FLOW_WIDTH = 64
+# The local scale of the data is that of so many batches of simulations, within limits.
+LOCAL_BATCHES, LOCAL_LEAST, LOCAL_MOST = 8, 64, 1024
+
+
+def joined(structure: Layout) -> bool:
+    """Whether data points are learnt together as one. They are told apart by covariates, which are the same in all
+    simulations, so what r has to know of each differs; many points are left to the sum over them nevertheless."""
+    told_apart = any(axis is not None for _, axis in structure.inputs)
+    return told_apart and structure.num_points * sum(site.size for site in structure.observed) <= MOST_JOINED
+
+
+def flat(setup: Setup, observed: dict[str, jax.Array]) -> jax.Array:
+    """(N, D): all observed variables of each point side by side; of points that are joined, (1, N D)."""
+    values = flatten(setup.layout, observed)
+    return values.reshape(1, -1) if joined(setup.layout) else values
+
+
+def run(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> Run:
+    raw = data.latent_centre + data.latent_spread * latents
+    none = jnp.zeros((setup.layout.num_points, 0))
+    return run_points(key, setup.program, setup.layout, data.arrays.inputs, raw, none)
+
+
+def log_prior_of(setup: Setup, data: Prepared, latents: jax.Array) -> jax.Array:
+    """(S,): log density of standardised latents under the prior."""
+    logs = jax.vmap(lambda u: run(setup, data, jax.random.key(0), u).log_prior_global)(latents)
+    return logs + jnp.sum(jnp.log(data.latent_spread))
+
+
+def draw_prior(setup: Setup, data: Prepared, key: jax.Array, num_draws: int) -> jax.Array:
+    draw = jax.vmap(lambda k: prior_draw(k, setup.program, setup.layout, data.arrays.inputs)[0])
+    return (draw(jax.random.split(key, num_draws)) - data.latent_centre) / data.latent_spread
+
+
+def draw(flow: Flow, state: State, key: jax.Array, num_draws: int, width: Any) -> jax.Array:
+    base = width * jax.random.normal(key, (num_draws, state.q.loc.size))
+    bent = jax.lax.cond(state.bent, lambda e: jax.vmap(flow.forward)(e)[0], lambda e: e, base)
+    return state.q.loc + bent @ state.q.tril.T
+
+
+def straighten(state: State, latents: jax.Array) -> jax.Array:
+    """(S, G): latents as eps of the Gaussian."""
+    return solve_triangular(state.q.tril, (latents - state.q.loc).T, lower=True).T
+
+
+def whiten(flow: Flow, state: State, latents: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(S, G): latents as eps of the Gaussian, as eps of the flow; (S,) the log determinant from latents to these."""
+    eps = straighten(state, latents)
+    straight = -jnp.sum(jnp.log(jnp.diagonal(state.q.tril)))
+    bent, log_det = jax.lax.cond(state.bent, lambda e: jax.vmap(flow.inverse)(e), lambda e: (e, jnp.zeros(len(e))), eps)
+    return eps, bent, log_det + straight
+
+
+def log_normal(eps: jax.Array, width: Any) -> jax.Array:
+    """Log density of independent normals of standard deviation `width`: (S, d) to (S,)."""
+    return -jnp.sum((eps / width) ** 2, axis=-1) / 2 - eps.shape[-1] * (jnp.log(width) + jnp.log(2 * jnp.pi) / 2)
+
+
+def local_scale(setup: Setup, data: Prepared, ring: Ring) -> tuple[jax.Array, jax.Array]:
+    """(D,), (D,): centre, and logarithm of the spread, of the newest simulations; of several points, of all."""
+    _, simulated, finite = rings.newest(ring, int(np.clip(LOCAL_BATCHES * setup.fresh, LOCAL_LEAST, LOCAL_MOST)))
+    centre, spread = robust(jnp.where(finite[:, None, None], simulated, jnp.nan).reshape(-1, simulated.shape[-1]))
+    return centre, jnp.log(jnp.maximum(spread, 1e-3 * data.features.spread))
+
+
+def features_of(setup: Setup, data: Prepared, state: State, values: jax.Array, failed: jax.Array) -> jax.Array:
+    """(..., N, F): data (..., N, D) on the scale of the prior and on that of recent simulations; covariates; and
+    whether the simulation failed (...,).
+
+    A failure is an outcome like others: so the posterior is that of latents at which the simulator works and makes the
+    data, and where it always fails there is none.
+    """
+    columns = [jnp.arcsinh((values - data.features.centre) / data.features.spread)]
+    centre, log_spread = state.local
+    columns.append(jnp.arcsinh((values - centre) * jnp.exp(-log_spread)))
+    covariates = data.features.covariates
+    columns.append(jnp.broadcast_to(covariates, (*values.shape[:-1], covariates.shape[-1])))
+    columns.append(jnp.broadcast_to(failed[..., None, None], (*values.shape[:-1], 1)).astype(float))
+    return jnp.concatenate(columns, axis=-1)
+
+
+def beside_now(state: State) -> jax.Array:
+    """1 or 0: whether what is summarised is seen number by number too."""
+    return (state.judged.beside > 0.0).astype(float)
+
+
+def observed_ratio(
+    setup: Setup, data: Prepared, state: State, critic: PairCritic, eps: jax.Array, bent: jax.Array
+) -> jax.Array:
+    """(S,): r of the data and each draw."""
+    features = features_of(setup, data, state, flat(setup, data.arrays.observed), jnp.asarray(False))
+    return critic.pairs(critic.of_data(features, beside_now(state))[None], jax.vmap(critic.of_latents)(eps, bent))[0]
+
+
+def _variables(structure: Layout) -> tuple[Variable, ...]:
+    """The observed variables that are summarised."""
+    if joined(structure):
+        return ordered([(structure.num_points, sum(site.size for site in structure.observed))])
+    return ordered([site.shape for site in structure.observed])
+
+
+def has_choice(structure: Layout) -> bool:
+    """Whether an observed variable is summarised that could be seen number by number too."""
+    return any(variable.size <= MOST_NUMBERS for variable in _variables(structure))
+
+
+def makers(setup: Setup, data: Prepared) -> tuple[Callable[[], PairCritic], Callable[[], Flow]]:
+    values = jax.eval_shape(lambda: data.data[0])
+    num_features = 2 * values.shape[-1] + data.features.covariates.shape[-1] + 1
+    size, key = setup.layout.global_dim, jax.random.key(0)
+    variables = _variables(setup.layout)
+
+    def critic() -> PairCritic:
+        return PairCritic(
+            num_features,
+            size,
+            width=setup.width,
+            rank=setup.rank,
+            pairs=PAIRS,
+            numbers=values.shape[-1],
+            variables=variables,
+            key=key,
+        )
+
+    return (
+        critic,
+        lambda: Flow(size, splits=SPLITS, width=FLOW_WIDTH, key=key),
+    )
+
+
+def restore(setup: Setup, data: Prepared, ratio: jax.Array, flow: jax.Array) -> tuple[PairCritic, Flow]:
+    """r and the flow with these parameters."""
+    make_critic, make_flow = makers(setup, data)
+    return networks.filled(make_critic, ratio), networks.filled(make_flow, flow)

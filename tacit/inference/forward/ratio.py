@@ -1,0 +1,142 @@
+"""The ratio estimator under the forward objective: what it learns from, and what new simulations say of it."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from tacit.inference.forward import ring as rings
+from tacit.inference.forward.coordinates import beside_now, features_of, has_choice, restore, straighten, whiten
+from tacit.inference.forward.state import Judged, Prepared, Simulations, State
+from tacit.inference.state import Rates, Setup, all_finite, choose
+
+# r learns from so many simulations at once.
+BATCH = 160
+# Half of the groups of simulations that are told apart are each the nearest of so many.
+POOL = 512
+# New simulations tell, before they are learnt from, whether r has learnt accidents of those it knows by heart. So they
+# say how strongly its parameters decay, beside its optimizer's moves: the rate begins so, and its logarithm moves by
+# DECAY_STEP at most with each batch of them, within limits. What they tell is averaged over TOLD_OVER batches.
+FIRST_DECAY, DECAY_STEP, DECAY_LIMITS = 0.1, 0.03, (1e-3, 10.0)
+TOLD_OVER = 20.0
+# After this share of the steps it is chosen whether r sees what is summarised number by number too.
+CHOOSE_UNTIL = 0.2
+CLIP_NORM = 10.0
+
+
+def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
+    """One update of the ratio estimator, on simulations of the ring ("Disc")."""
+    contrast_key, beside_key = jax.random.split(key)
+    groups = contrasts(setup, contrast_key, state)
+    loss = _contrast_loss(setup, data, state, *groups)
+    # Until it is known whether to see what is summarised number by number too, r learns both ways.
+    either = jax.random.bernoulli(beside_key, shape=(len(groups[0]),)).astype(float)
+    beside = jnp.where(state.step < CHOOSE_UNTIL * rates.steps, either, beside_now(state))
+    (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio, beside)
+    move, optimizer = ratio_optimizer(setup).update(gradient, state.ratio_optimizer, state.ratio)
+    rate = rates.disc * setup.disc_optimizer.factor(state.step / rates.steps)
+    ratio = state.ratio + rate * (move - jnp.exp(state.judged.log_decay) * state.ratio)
+    good = all_finite(gradient)
+    ratio, optimizer = choose(good, (ratio, optimizer), (state.ratio, state.ratio_optimizer))
+    return state._replace(
+        ratio=ratio, ratio_optimizer=optimizer, loss_disc=value, correct=correct, skipped=state.skipped + ~good
+    )
+
+
+def contrasts(setup: Setup, key: jax.Array, state: State) -> Simulations:
+    """Groups of simulations to be told apart: latents (groups, K, G), data (groups, K, N, D), whether those are finite.
+
+    Half of the groups are as they come. In the others latents are near one another, in units of q: simulations at
+    latents far apart are soon told apart, and what is left to learn is what differs close by. Who is in a group
+    depends on the latents alone, so r is the same.
+    """
+    far_key, near_key = jax.random.split(key)
+    groups = max(1, BATCH // setup.latent_samples)
+    size, near = BATCH // groups, groups // 2
+    far = groups - near
+    apart = tuple(x.reshape(far, size, *x.shape[1:]) for x in rings.batch(state.ring, far_key, far * size))
+    pool = rings.stretch(state.ring, near_key, max(size, min(POOL, setup.first)))
+    return _with_near(state, apart, pool, near)
+
+
+def _with_near(state: State, apart: Simulations, pool: Simulations, near: int) -> Simulations:
+    """The groups `apart`, and `near` others, each of neighbours within the `pool`."""
+    if near == 0:
+        return apart
+    eps = straighten(state, pool[0])
+    distance = jnp.sum((eps[:near, None] - eps) ** 2, axis=-1)
+    _, members = jax.lax.top_k(-distance, apart[0].shape[1])
+    latents, simulated, finite = (jnp.concatenate([a, x[members]]) for a, x in zip(apart, pool, strict=True))
+    return latents, simulated, finite
+
+
+def _contrast_loss(
+    setup: Setup, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array, finite: jax.Array
+) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    """The cross-entropy, and the share that is right, where r tells groups apart: latents (groups, K, G), data (groups,
+    K, N, D), whether those are finite. A function of r's parameters and, for each group, of whether what is summarised
+    is seen number by number too."""
+    groups, size = latents.shape[:2]
+
+    def flat(x: jax.Array) -> jax.Array:
+        return x.reshape(-1, *x.shape[2:])
+
+    _, flow = restore(setup, data, state.ratio, state.flow_average)
+    eps, bent, _ = whiten(flow, state, flat(latents))
+    features = features_of(setup, data, state, flat(simulated), ~flat(finite))
+
+    def loss(ratio: jax.Array, beside: jax.Array) -> tuple[jax.Array, jax.Array]:
+        critic, _ = restore(setup, data, ratio, state.flow)
+        of_data = jax.vmap(critic.of_data)(features, jnp.repeat(beside, size))
+        of_latents = jax.vmap(critic.of_latents)(eps, bent)
+        logits = critic.pairs(
+            of_data.reshape(groups, -1, of_data.shape[-1]), of_latents.reshape(groups, -1, of_latents.shape[-1])
+        )
+        own = jnp.diagonal(logits, axis1=1, axis2=2)
+        cross_entropy = jnp.mean(jax.nn.logsumexp(logits, axis=-1) - own)
+        return cross_entropy, jnp.mean(own >= jnp.max(logits, axis=-1))
+
+    return loss
+
+
+def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array) -> Judged:
+    """What simulations (S, G), (S, N, D) tell that r has not learnt from.
+
+    The decay moves to where r would lose less on them: the derivative of that loss in a decay of all parameters alike,
+    averaged over batches and divided by the root of its mean square, is in [-1, 1].
+    """
+    size, judged = min(setup.latent_samples, len(latents)), state.judged
+    groups = len(latents) // size
+    if size == 1:
+        return judged
+    finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
+
+    def loss_on(pool: Simulations) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+        near = groups // 2
+        apart = tuple(x[near * size : groups * size].reshape(groups - near, size, *x.shape[1:]) for x in pool)
+        return _contrast_loss(setup, data, state, *_with_near(state, apart, pool, near))
+
+    loss = loss_on((latents, jnp.where(finite[:, None, None], simulated, 0.0), finite))
+    beside = jnp.full(groups, beside_now(state))
+    (value, _), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio_average, beside)
+    known, _ = loss_on(rings.middle(state.ring, len(latents)))(state.ratio_average, beside)
+    now = jnp.sum(gradient * state.ratio_average)
+    now = jnp.where(jnp.isfinite(now), now, 0.0)
+
+    def told(average: jax.Array, now: jax.Array) -> jax.Array:
+        return average + jnp.where(jnp.isfinite(now), now - average, 0.0) / TOLD_OVER
+
+    pull, square = told(judged.pull, now), told(judged.square, now**2)
+    low, high = DECAY_LIMITS
+    moved = judged.log_decay + DECAY_STEP * pull / jnp.sqrt(jnp.maximum(square, 1e-30))
+    gain = judged.beside
+    if has_choice(setup.layout):
+        without, both = (loss(state.ratio_average, jnp.full(groups, each))[0] for each in (0.0, 1.0))
+        gain = jnp.where(state.step < CHOOSE_UNTIL * rates.steps, told(gain, without - both), gain)
+    gap = told(judged.gap, value - known)
+    return Judged(jnp.clip(moved, jnp.log(low), jnp.log(high)), pull, square, gain, gap)
+
+
+def ratio_optimizer(setup: Setup) -> optax.GradientTransformation:
+    return optax.chain(optax.clip_by_global_norm(CLIP_NORM), setup.disc_optimizer.transformation())

@@ -1,0 +1,194 @@
+"""The steps of a fit under the forward objective: simulations within their budget, and updates of r and q."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from tacit.inference import networks
+from tacit.inference.features import FeatureScale, feature_scale, robust
+from tacit.inference.forward import ring as rings
+from tacit.inference.forward.coordinates import draw, draw_prior, flat, joined, local_scale, makers, restore, run
+from tacit.inference.forward.cover import EVERY, flow_optimizer, update_gen
+from tacit.inference.forward.ratio import FIRST_DECAY, judge, ratio_optimizer, update_disc
+from tacit.inference.forward.state import Begun, Judged, Normal, Prepared, State
+from tacit.inference.problem import Arrays, prior_draw
+from tacit.inference.state import Rates, Setup
+from tacit.ppl.external import MOST_WAITING, ahead
+
+# Data sets of so many points at most are learnt whole unless asked otherwise.
+FEW_POINTS = 4
+# Simulations from the prior before the first step: a share of the budget, within limits.
+FIRST_SHARE, FEWEST_FIRST, MOST_FIRST = 0.1, 50, 1024
+# Simulations are kept up to so many.
+RING = 8192
+# So many simulations are made at once: in JAX a batch costs little more than one. Fewer where that would be less often
+# than FEWEST_ROUNDS, since proposals follow q; more, where the budget wants them, but never so many that a batch fills
+# half of the ring, or of what a pool of processes keeps.
+AT_ONCE = 128
+FEWEST_ROUNDS = 100
+# Fewest at once of a simulator that runs in other processes.
+FEWEST_EXTERNAL = 16
+# The share of simulations that are made at draws of the prior.
+SIMULATED_PRIOR = 0.1
+# Hidden units of the towers, and their learnt features, unless asked otherwise.
+WIDTH, RANK = 128, 64
+# The ratio estimator's rate unless asked otherwise.
+RATIO_RATE = 3e-3
+# Of r and the flow, averages over about so many updates.
+AVERAGED = 500.0
+# The local scale of the data is averaged over this share of the rounds so far: where it trembled, so would all that r
+# sees.
+LOCAL_OVER = 0.2
+
+Update = Literal["Disc", "Gen"]
+
+
+def first_simulations(budget: int) -> int:
+    """How many of the budget are made at the prior before the first step."""
+    return int(min(max(FIRST_SHARE * budget, FEWEST_FIRST), MOST_FIRST, budget))
+
+
+def fresh_simulations(budget: int, steps: int, *, external: bool) -> int:
+    """How many are made at once afterwards; a pool of processes wants several."""
+    left = budget - first_simulations(budget)
+    # What was begun outside with the last step but one is the last to be taken in.
+    wanted = max(min(AT_ONCE, left // FEWEST_ROUNDS), -(-left // (steps - 1 if external else steps)))
+    fewest, most = (min(FEWEST_EXTERNAL, left), MOST_WAITING // 2) if external else (1, RING // 2)
+    return min(max(fewest, wanted), most)
+
+
+def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Prepared:
+    """Simulates at the prior, and reads the scales off that."""
+    keys = jax.random.split(key, setup.first)
+    draw = jax.vmap(lambda k: prior_draw(k, setup.program, setup.layout, arrays.inputs))
+    latents, _, simulated = draw(keys)
+    centre, spread = jnp.mean(latents, axis=0), jnp.std(latents, axis=0)
+    scale = feature_scale(setup.layout, arrays, simulated)
+    if joined(setup.layout):
+        # Each of the points has a scale of its own; their covariates never change, and say nothing.
+        rows = jax.vmap(lambda x: flat(setup, x))(simulated)[:, 0]
+        middle, width = robust(jnp.where(jnp.isfinite(rows), rows, jnp.nan))
+        scale = FeatureScale(middle, jnp.where(width > 0, width, 1.0), jnp.zeros((1, 0)))
+    data = jax.vmap(lambda x: flat(setup, x))(simulated)
+    return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data)
+
+
+def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
+    """The state before the first step: q is the prior's Gaussian, r is small and random."""
+    key, own = jax.random.split(key)
+    make_critic, make_flow = makers(setup, data)
+    critic_key, flow_key = jax.random.split(own)
+    ratio = networks.row(networks.drawn(critic_key, make_critic))
+    bend = networks.row(networks.drawn(flow_key, make_flow, still=lambda flow: flow.networks.layers[-1]))
+    size, zero = setup.layout.global_dim, jnp.zeros(())
+    ring = rings.start(setup.ring, data.latents, data.data)
+    return State(
+        step=jnp.zeros((), int),
+        key=key,
+        ratio=ratio,
+        ratio_average=ratio,
+        ratio_optimizer=ratio_optimizer(setup).init(ratio),
+        judged=Judged(jnp.log(FIRST_DECAY) + zero, zero, zero, zero, zero),
+        q=Normal(jnp.zeros(size), jnp.eye(size)),
+        flow=bend,
+        flow_average=bend,
+        flow_optimizer=flow_optimizer().init(bend),
+        bent=jnp.asarray(setup.family == "flow"),
+        ring=ring,
+        begun=Begun(jnp.zeros((setup.fresh, size)), own, jnp.asarray(False)),
+        local=local_scale(setup, data, ring),
+        divergence=zero,
+        loss_disc=zero,
+        loss_gen=zero,
+        correct=zero,
+        skipped=jnp.zeros((), int),
+        dropped=jnp.sum(~ring.finite[: setup.first]),
+    )
+
+
+def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update | None = None) -> State:
+    """Simulates where that is due, then one update of the ratio estimator, then, every other time, one of q."""
+    key, simulate_key, disc_key, gen_key = jax.random.split(state.key, 4)
+    state = state._replace(key=key)
+    room = state.ring.written + setup.fresh <= rates.simulations
+    due = begins_round(rates, state.step) & (state.begun.held | room)
+    # The last step takes in what was begun.
+    due |= state.begun.held & (state.step + 1 >= rates.steps)
+    simulated = simulate_ahead if setup.layout.external else simulate
+    state = jax.lax.cond(due, lambda s: simulated(setup, rates, data, simulate_key, s), lambda s: s, state)
+    if only != "Gen":
+        state = update_disc(setup, rates, data, disc_key, state)
+    if only != "Disc":
+        due = jnp.asarray(only == "Gen") | (state.step % EVERY == 0)
+        state = jax.lax.cond(due, lambda s: update_gen(setup, rates, data, gen_key, s), lambda s: s, state)
+    memory = jnp.minimum(1.0 - 1.0 / AVERAGED, (1.0 + state.step) / (10.0 + state.step))
+    return state._replace(
+        step=state.step + 1,
+        ratio_average=memory * state.ratio_average + (1.0 - memory) * state.ratio,
+        flow_average=memory * state.flow_average + (1.0 - memory) * state.flow,
+    )
+
+
+def begins_round(rates: Rates, step: jax.Array) -> jax.Array:
+    """Whether simulations are due with this step: as often as there are rounds, evenly over the steps."""
+    return jnp.floor((step + 1) * rates.rounds / rates.steps) > jnp.floor(step * rates.rounds / rates.steps)
+
+
+def simulate(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
+    """Simulates at draws of q, widened, and of the prior, and puts that into the ring."""
+    key, run_key = jax.random.split(key)
+    latents = _propose(setup, rates, data, key, state)
+    return _take_in(setup, rates, data, state, latents, _simulated(setup, data, run_key, latents))
+
+
+def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
+    """The same for external simulators: takes in what was begun last time and begins more, which runs in other
+    processes while r learns. What is begun is counted in the budget, and always taken in."""
+    key, run_key = jax.random.split(key)
+
+    def finish(state: State) -> State:
+        latents, run_key, _ = state.begun
+        return _take_in(setup, rates, data, state, latents, _simulated(setup, data, run_key, latents))
+
+    def begin(state: State) -> Begun:
+        latents = _propose(setup, rates, data, key, state)
+        with ahead():
+            nothing = _simulated(setup, data, run_key, latents)
+        # Compiled programs leave out what nothing depends on.
+        return Begun(latents, run_key, jnp.all(nothing == nothing[:1]))
+
+    state = jax.lax.cond(state.begun.held, finish, lambda s: s, state)
+    more = (state.ring.written + setup.fresh <= rates.simulations) & (state.step + 1 < rates.steps)
+    none = state.begun._replace(held=jnp.asarray(False))
+    return state._replace(begun=jax.lax.cond(more, begin, lambda s: none, state))
+
+
+def _propose(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> jax.Array:
+    """(S, G): draws of q, widened, and of the prior."""
+    q_key, prior_key, choice_key = jax.random.split(key, 3)
+    _, flow = restore(setup, data, state.ratio, state.flow)
+    of_q = draw(flow, state, q_key, setup.fresh, rates.proposal_width)
+    of_prior = draw_prior(setup, data, prior_key, setup.fresh)
+    return jnp.where(jax.random.bernoulli(choice_key, SIMULATED_PRIOR, (setup.fresh, 1)), of_prior, of_q)
+
+
+def _simulated(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> jax.Array:
+    """(S, N, D): a data set at each of the latents."""
+    runs = jax.vmap(lambda k, u: run(setup, data, k, u))(jax.random.split(key, len(latents)), latents)
+    return jax.vmap(lambda x: flat(setup, x))(runs.observed)
+
+
+def _take_in(
+    setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array
+) -> State:
+    finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
+    ring = rings.write(state.ring, latents, simulated)
+    round_number = 1.0 + (state.ring.written - setup.first) / setup.fresh
+    rate = jnp.minimum(1.0, 1.0 / (LOCAL_OVER * round_number))
+    return state._replace(
+        ring=ring,
+        judged=judge(setup, rates, data, state, latents, simulated),
+        local=jax.tree.map(lambda old, new: old + rate * (new - old), state.local, local_scale(setup, data, ring)),
+        dropped=state.dropped + jnp.sum(~finite),
+    )
