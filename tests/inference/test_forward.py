@@ -195,6 +195,18 @@ def test_observed_variables_are_judged_each_on_its_own_scale(wide, narrow, told)
     assert (figures["surprise"] == 0.0) == told
 
 
+def test_draws_of_a_prior_far_wider_than_the_posterior_can_be_weighed():
+    """A million of q's standard deviations away, where a flow's inverse would overflow."""
+    options = InferenceOptions(objective="forward", family="flow", **SHORT)
+    session = initialize(KEY, Problem(conjugate, {"x": np.array([0.8, -1.0])}), options=options)
+    setup, data, state = session.setup, session.data, session.state
+    # A flow that is far from the identity.
+    flow = state.flow + 0.3 * jax.random.normal(KEY, state.flow.shape)
+    state = state._replace(q=state.q._replace(tril=1e-6 * state.q.tril), flow=flow, flow_average=flow)
+    draws = forward.sample(setup, data, state, KEY, 1000, mixed=True)
+    assert np.isfinite(draws.log_weight).all()
+
+
 def test_without_resampling_draws_are_those_of_q():
     options = InferenceOptions(objective="forward", resample=False, **SHORT)
     own = fit(jax.random.key(2), Problem(conjugate, {"x": np.array([0.8, -1.0])}), options=options, num_draws=2000)

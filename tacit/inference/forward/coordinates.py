@@ -25,6 +25,8 @@ MOST_JOINED = 256
 PAIRS = 32
 SPLITS = 4
 FLOW_WIDTH = 64
+# Further out than this in eps, where q has no mass, the flow is taken to be as it is there: lest it overflow.
+FAR = 30.0
 # The local scale of the data is that of so many batches of simulations, within limits.
 LOCAL_BATCHES, LOCAL_LEAST, LOCAL_MOST = 8, 64, 1024
 
@@ -74,7 +76,11 @@ def whiten(flow: Flow, state: State, latents: jax.Array) -> tuple[jax.Array, jax
     """(S, G): latents as eps of the Gaussian, as eps of the flow; (S,) the log determinant from latents to these."""
     eps = straighten(state, latents)
     straight = -jnp.sum(jnp.log(jnp.diagonal(state.q.tril)))
-    bent, log_det = jax.lax.cond(state.bent, lambda e: jax.vmap(flow.inverse)(e), lambda e: (e, jnp.zeros(len(e))), eps)
+
+    def bend(eps: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jax.vmap(flow.inverse)(jnp.clip(eps, -FAR, FAR))
+
+    bent, log_det = jax.lax.cond(state.bent, bend, lambda e: (e, jnp.zeros(len(e))), eps)
     return eps, bent, log_det + straight
 
 
