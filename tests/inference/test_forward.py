@@ -319,6 +319,29 @@ def test_points_told_apart_by_covariates_are_learnt_together():
     np.testing.assert_allclose(slope.std(axis=0) / sd, 1.0, atol=0.15)
 
 
+def flat_prior_line(N):
+    slope = Normal(0.0, 1.0, name="slope")
+    Implicit(lambda key, slope: slope + 0.1 * jax.random.normal(key, (N,)), slope, name="x")
+
+
+@pytest.mark.parametrize(("size", "near"), [(32, True), (33, False)])
+def test_few_numbers_are_seen_by_their_distance_from_what_was_observed(size, near):
+    problem = Problem(flat_prior_line, {"x": np.full(size, 5.0, np.float32)}, {"N": size}, {"N": ()})
+    session = initialize(KEY, problem, options=InferenceOptions(objective="forward", **SHORT))
+    centre, log_spread = session.state.local
+    np.testing.assert_allclose(centre, 5.0 if near else 0.0, atol=0.2)
+    np.testing.assert_allclose(jnp.exp(log_spread), 5.0 if near else 1.0, atol=0.2)
+
+
+def test_the_scale_of_many_numbers_follows_simulations():
+    problem = Problem(flat_prior_line, {"x": np.full(40, 2.0, np.float32)}, {"N": 40}, {"N": ()})
+    session = initialize(KEY, problem, options=InferenceOptions(objective="forward", **SHORT))
+    before = [np.asarray(each) for each in session.state.local]
+    after = update(session, 600).state.local
+    assert float(after[0].min()) > float(before[0].max()) + 0.5
+    assert float(after[1].max()) < float(before[1].min())
+
+
 def test_many_points_are_not_learnt_together():
     def structure(N):
         inputs = {"x": np.zeros(N, np.float32)}

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.linalg import solve_triangular
 
 from tacit.inference import networks
@@ -27,8 +26,8 @@ SPLITS = 4
 FLOW_WIDTH = 64
 # Further out than this in eps, where q has no mass, the flow is taken to be as it is there: lest it overflow.
 FAR = 30.0
-# The local scale of the data is that of so many batches of simulations, within limits.
-LOCAL_BATCHES, LOCAL_LEAST, LOCAL_MOST = 8, 64, 1024
+# Of so few numbers some simulations come near the observed ones, and the finest scale is wanted there.
+FEW_NUMBERS = 32
 
 
 def joined(structure: Layout) -> bool:
@@ -89,11 +88,27 @@ def log_normal(eps: jax.Array, width: Any) -> jax.Array:
     return -jnp.sum((eps / width) ** 2, axis=-1) / 2 - eps.shape[-1] * (jnp.log(width) + jnp.log(2 * jnp.pi) / 2)
 
 
-def local_scale(setup: Setup, data: Prepared, ring: Ring) -> tuple[jax.Array, jax.Array]:
-    """(D,), (D,): centre, and logarithm of the spread, of the newest simulations; of several points, of all."""
-    _, simulated, finite = rings.newest(ring, int(np.clip(LOCAL_BATCHES * setup.fresh, LOCAL_LEAST, LOCAL_MOST)))
-    centre, spread = robust(jnp.where(finite[:, None, None], simulated, jnp.nan).reshape(-1, simulated.shape[-1]))
-    return centre, jnp.log(jnp.maximum(spread, 1e-3 * data.features.spread))
+def comes_near(structure: Layout) -> bool:
+    """Whether there are so few observed numbers that simulations come near them."""
+    return structure.num_points * sum(site.size for site in structure.observed) <= FEW_NUMBERS
+
+
+def local_scale(setup: Setup, data: Prepared, ring: Ring, size: int) -> tuple[jax.Array, jax.Array]:
+    """(D,), (D,): a centre, and the logarithm of a spread, of the data of the `size` newest simulations, for all points
+    alike; not numbers where all of them failed.
+
+    Of few numbers, what was observed and the median distance from it. Of many no simulation comes near what was
+    observed, in all of them, so the distance from it would be without example: their own median and spread.
+    """
+    _, simulated, finite = rings.newest(ring, size)
+    simulated = jnp.where(finite[:, None, None], simulated, jnp.nan)
+    least = 1e-3 * data.features.spread
+    if comes_near(setup.layout):
+        observed = flat(setup, data.arrays.observed)
+        distance = jnp.nanmedian(jnp.abs(simulated - observed), axis=0)
+        return jnp.mean(observed, axis=0), jnp.mean(jnp.log(jnp.maximum(distance, least)), axis=0)
+    centre, spread = robust(simulated.reshape(-1, simulated.shape[-1]))
+    return jnp.where(jnp.any(finite), centre, jnp.nan), jnp.log(jnp.maximum(spread, least))
 
 
 def features_of(setup: Setup, data: Prepared, state: State, values: jax.Array, failed: jax.Array) -> jax.Array:

@@ -4,11 +4,22 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tacit.inference import networks
 from tacit.inference.features import FeatureScale, feature_scale, robust
 from tacit.inference.forward import ring as rings
-from tacit.inference.forward.coordinates import draw, draw_prior, flat, joined, local_scale, makers, restore, run
+from tacit.inference.forward.coordinates import (
+    comes_near,
+    draw,
+    draw_prior,
+    flat,
+    joined,
+    local_scale,
+    makers,
+    restore,
+    run,
+)
 from tacit.inference.forward.cover import EVERY, flow_optimizer, update_gen
 from tacit.inference.forward.ratio import FIRST_DECAY, judge, ratio_optimizer, update_disc
 from tacit.inference.forward.state import Begun, Judged, Normal, Prepared, State
@@ -37,9 +48,11 @@ WIDTH, RANK = 128, 64
 RATIO_RATE = 3e-3
 # Of r and the flow, averages over about so many updates.
 AVERAGED = 500.0
-# The local scale of the data is averaged over this share of the rounds so far: where it trembled, so would all that r
-# sees.
-LOCAL_OVER = 0.2
+# The local scale of the data is that of the last batch of simulations, averaged over this share of the rounds. Of many
+# numbers it is that of so many batches, within limits, averaged over a share of the rounds so far: where it trembled,
+# so would all that r sees.
+NEAR_OVER = 0.02
+LOCAL_BATCHES, LOCAL_LEAST, LOCAL_MOST, LOCAL_OVER = 8, 64, 1024, 0.2
 
 Update = Literal["Disc", "Gen"]
 
@@ -97,7 +110,7 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         bent=jnp.asarray(setup.family == "flow"),
         ring=ring,
         begun=Begun(jnp.zeros((setup.fresh, size)), own, jnp.asarray(False)),
-        local=local_scale(setup, data, ring),
+        local=jax.tree.map(jnp.nan_to_num, local_scale(setup, data, ring, setup.first)),
         divergence=zero,
         loss_disc=zero,
         loss_gen=zero,
@@ -184,11 +197,17 @@ def _take_in(
 ) -> State:
     finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
     ring = rings.write(state.ring, latents, simulated)
-    round_number = 1.0 + (state.ring.written - setup.first) / setup.fresh
-    rate = jnp.minimum(1.0, 1.0 / (LOCAL_OVER * round_number))
+    if comes_near(setup.layout):
+        newest, over = setup.fresh, NEAR_OVER * rates.rounds
+    else:
+        newest = int(np.clip(LOCAL_BATCHES * setup.fresh, LOCAL_LEAST, LOCAL_MOST))
+        over = LOCAL_OVER * (1.0 + (state.ring.written - setup.first) / setup.fresh)
+    local, rate = local_scale(setup, data, ring, newest), jnp.minimum(1.0, 1.0 / over)
     return state._replace(
         ring=ring,
         judged=judge(setup, rates, data, state, latents, simulated),
-        local=jax.tree.map(lambda old, new: old + rate * (new - old), state.local, local_scale(setup, data, ring)),
+        local=jax.tree.map(
+            lambda old, new: old + rate * jnp.where(jnp.isfinite(new), new - old, 0.0), state.local, local
+        ),
         dropped=state.dropped + jnp.sum(~finite),
     )
