@@ -81,9 +81,13 @@ def series():
 
 
 def test_the_posterior_of_a_series():
+    """Number by number such fits were up to 3 posterior sds off, with sds of 0.4 of the exact one; docs/accuracy.md has
+    what is usual with a summary (0.34 at most)."""
     y = np.asarray(walk(jax.random.key(3), 0.6))
     options = InferenceOptions(simulations=6000, steps=1500)
-    draws = fit(KEY, Problem(series, {"y": y}), options=options, num_draws=4000).posterior["persistence"]
+    result = fit(KEY, Problem(series, {"y": y}), options=options, num_draws=4000)
+    assert result.diagnostics["summary"] == "instead"
+    draws = result.posterior["persistence"]
     grid = np.linspace(-1.0, 1.0, 4001)
     before = np.concatenate([[0.0], y[:-1]])
     log_density = -((y[:, None] - grid * before[:, None]) ** 2).sum(axis=0) / 2
@@ -91,5 +95,5 @@ def test_the_posterior_of_a_series():
     density /= density.sum()
     mean = (density * grid).sum()
     sd = np.sqrt((density * (grid - mean) ** 2).sum())
-    assert (draws.mean() - mean) / sd == pytest.approx(0.0, abs=0.2)
-    assert draws.std() / sd == pytest.approx(1.0, abs=0.15)
+    assert (draws.mean() - mean) / sd == pytest.approx(0.0, abs=0.5)
+    assert draws.std() / sd == pytest.approx(1.0, abs=0.25)
