@@ -319,14 +319,14 @@ def test_points_told_apart_by_covariates_are_learnt_together():
     np.testing.assert_allclose(slope.std(axis=0) / sd, 1.0, atol=0.15)
 
 
-def flat_prior_line(N):
+def all_alike(N):
     slope = Normal(0.0, 1.0, name="slope")
     Implicit(lambda key, slope: slope + 0.1 * jax.random.normal(key, (N,)), slope, name="x")
 
 
 @pytest.mark.parametrize(("size", "near"), [(32, True), (33, False)])
 def test_few_numbers_are_seen_by_their_distance_from_what_was_observed(size, near):
-    problem = Problem(flat_prior_line, {"x": np.full(size, 5.0, np.float32)}, {"N": size}, {"N": ()})
+    problem = Problem(all_alike, {"x": np.full(size, 5.0, np.float32)}, {"N": size}, {"N": ()})
     session = initialize(KEY, problem, options=InferenceOptions(objective="forward", **SHORT))
     centre, log_spread = session.state.local
     np.testing.assert_allclose(centre, 5.0 if near else 0.0, atol=0.2)
@@ -334,7 +334,7 @@ def test_few_numbers_are_seen_by_their_distance_from_what_was_observed(size, nea
 
 
 def test_the_scale_of_many_numbers_follows_simulations():
-    problem = Problem(flat_prior_line, {"x": np.full(40, 2.0, np.float32)}, {"N": 40}, {"N": ()})
+    problem = Problem(all_alike, {"x": np.full(40, 2.0, np.float32)}, {"N": 40}, {"N": ()})
     session = initialize(KEY, problem, options=InferenceOptions(objective="forward", **SHORT))
     before = [np.asarray(each) for each in session.state.local]
     after = update(session, 600).state.local
@@ -385,7 +385,7 @@ def test_pairs_are_of_every_data_set_and_every_draw():
 
 
 @pytest.mark.parametrize(
-    ("budget", "steps", "at_once"), [(200, 100, 2), (1000, 12_000, 9), (100_000, 12_000, 128), (10**7, 12_000, 834)]
+    ("budget", "steps", "at_once"), [(200, 100, 8), (1000, 12_000, 9), (100_000, 12_000, 128), (10**7, 12_000, 834)]
 )
 def test_as_many_simulations_at_once_as_the_budget_wants(budget, steps, at_once):
     assert forward.fresh_simulations(budget, steps, external=False) == at_once

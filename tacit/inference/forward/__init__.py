@@ -22,7 +22,7 @@ Simulations are counted, those from which scales are read included, and never ex
 from tacit.inference.forward.coordinates import has_choice, joined
 from tacit.inference.forward.cover import AUTOMATIC
 from tacit.inference.forward.draws import Draws, parameters, sample, surprise
-from tacit.inference.forward.ratio import FIRST_DECAY, contrasts, judge, update_disc
+from tacit.inference.forward.ratio import contrasts, judge, update_disc
 from tacit.inference.forward.state import Prepared, State
 from tacit.inference.forward.steps import (
     FEW_POINTS,
@@ -43,7 +43,6 @@ __all__ = [
     "AUTOMATIC",
     "FEWEST_EXTERNAL",
     "FEW_POINTS",
-    "FIRST_DECAY",
     "RANK",
     "RATIO_RATE",
     "RING",

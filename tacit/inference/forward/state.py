@@ -57,8 +57,7 @@ class Judged(NamedTuple):
 
 class State(NamedTuple):
     """All that changes during a fit. `ratio`, `flow` and their averages: all parameters of each in one row; `bent`:
-    whether the flow is taken up; `local` (D,), (D,): where the data of recent simulations lie, and the logarithm of how
-    far they spread;
+    whether the flow is taken up; `local` (D,), (D,): the centre and the logarithm of the spread that data are seen by;
     `divergence` of q from the target, an estimate."""
 
     step: jax.Array

@@ -38,6 +38,8 @@ RING = 8192
 # half of the ring, or of what a pool of processes keeps.
 AT_ONCE = 128
 FEWEST_ROUNDS = 100
+# But so many at least, or new simulations could not be told apart and say nothing of r.
+FEWEST_AT_ONCE = 8
 # Fewest at once of a simulator that runs in other processes.
 FEWEST_EXTERNAL = 16
 # The share of simulations that are made at draws of the prior.
@@ -67,7 +69,9 @@ def fresh_simulations(budget: int, steps: int, *, external: bool) -> int:
     left = budget - first_simulations(budget)
     # What was begun outside with the last step but one is the last to be taken in.
     wanted = max(min(AT_ONCE, left // FEWEST_ROUNDS), -(-left // (steps - 1 if external else steps)))
-    fewest, most = (min(FEWEST_EXTERNAL, left), MOST_WAITING // 2) if external else (1, RING // 2)
+    fewest, most = (
+        (min(FEWEST_EXTERNAL, left), MOST_WAITING // 2) if external else (min(FEWEST_AT_ONCE, left), RING // 2)
+    )
     return min(max(fewest, wanted), most)
 
 

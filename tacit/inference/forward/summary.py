@@ -7,6 +7,7 @@ told by at that scale, and the few positions of the last, which is where things 
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,7 +22,7 @@ LAST = 4
 WINDOW = 3
 
 
-class Variable(eqx.Module):
+class Variable(NamedTuple):
     """Where an observed variable's numbers stand among those of a data point, and their order: `axes` of positions,
     with `depth` numbers at each."""
 
