@@ -14,6 +14,7 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
+from app.answers import OpenAnswers
 from app.metrics import WorkerMetrics
 from app.signals import Signals
 from model_registry import Registry
@@ -64,6 +65,7 @@ class Service:
     queue: Queue
     events: EventLog
     signals: Signals
+    answers: OpenAnswers
     _blocking: anyio.CapacityLimiter
     _computing: anyio.CapacityLimiter
 
@@ -204,6 +206,7 @@ def open_service(
         queue=Queue(keys.queue(settings.device), connection=connection, serializer=JSONSerializer),
         events=events,
         signals=Signals(listening, ended),
+        answers=OpenAnswers(store),
         _blocking=blocking,
         _computing=anyio.CapacityLimiter(_COMPUTING_THREADS),
     )

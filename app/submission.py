@@ -20,7 +20,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
     """Check all of a request; what to store for it, as a fit of its owner."""
     _check_limits(body, settings)
     dataset = model.resolve(body.data)
-    options = inference_options(model, body.inference)
+    options = inference_options(model, dataset, body.inference)
     data, artefact = encode_data(dataset.arrays)
     seed = secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed
     draws = body.draws or settings.default_draws

@@ -10,10 +10,11 @@ from pydantic_core import ErrorDetails
 from app import prediction
 from app.errors import pointer_to
 from app.schemas.models import DataCheck
-from model_registry import Model, unsuitable
+from model_registry import Dataset, Model, unsuitable
 from tacit.errors import FieldError, InvalidInputError
 from tacit.inference import InferenceOptions
 from tacit.inference.options import OptimizerOptions
+from tacit.inference.problem import layout
 
 
 def resolved(model: Model, body: DataCheck) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def resolved(model: Model, body: DataCheck) -> dict[str, Any]:
         InvalidInputError: The data or the options do not fit the model.
     """
     dataset = model.resolve(body.data)
-    options = inference_options(model, body.inference)
+    options = inference_options(model, dataset, body.inference)
     found = prediction.look(model, model.inputs(dataset), pointer="/data")
     return {
         "model": model.name,
@@ -38,8 +39,8 @@ def resolved(model: Model, body: DataCheck) -> dict[str, Any]:
     }
 
 
-def inference_options(model: Model, given: Mapping[str, Any]) -> dict[str, object]:
-    """Every inference option of a fit: the user's, else the model's, else the service's."""
+def inference_options(model: Model, dataset: Dataset, given: Mapping[str, Any]) -> dict[str, object]:
+    """Every inference option of a fit of these data: the user's, else the model's, else the service's."""
     try:
         options = InferenceOptions(**{**model.defaults, **given})
     except ValidationError as error:
@@ -47,6 +48,11 @@ def inference_options(model: Model, given: Mapping[str, Any]) -> dict[str, objec
             [FieldError("/inference" + pointer_to(each["loc"]), _what_is_wrong(each)) for each in error.errors()]
         ) from error
     errors = [FieldError("/inference" + each.pointer, each.detail) for each in unsuitable(model, options)]
+    if not errors and options.start is not None:
+        wanted, given_size = layout(model.problem(dataset)).global_dim, len(options.start.mean)
+        if given_size != wanted:
+            detail = f"It has {given_size} numbers, and the model has {wanted} latent numbers at these data."
+            errors = [FieldError("/inference/start", detail)]
     if errors:
         raise InvalidInputError(errors)
     dumped: dict[str, object] = options.model_dump(mode="json")

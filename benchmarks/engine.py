@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from model_registry import load_registry
-from tacit.inference import InferenceOptions, Problem, driver, fit, implicit_klqp
+from tacit.inference import InferenceOptions, Problem, driver, fit, implicit_klqp, planning
 from tacit.inference.problem import arrays
 from tacit.inference.state import State
 from tacit.ppl import Normal, plate
@@ -37,7 +37,7 @@ def ways(name: str) -> dict[str, Callable[[], float]]:
     model = load_registry().get(name)
     problem = model.problem(model.resolve(model.example))
     options = InferenceOptions(steps=STEPS)
-    setup, rates, _ = driver._setup(problem, options, driver.DEFAULT_PARTS)
+    setup, rates, _ = planning.plan(problem, options, planning.DEFAULT_PARTS)
     data = jax.jit(functools.partial(implicit_klqp.prepare, setup))(jax.random.key(0), arrays(problem, setup.layout))
     init = jax.jit(functools.partial(implicit_klqp.init, setup))
     one = jax.jit(functools.partial(implicit_klqp.step, setup))
@@ -87,7 +87,7 @@ def seed_ways() -> dict[str, Callable[[], float]]:
     x = rng.normal(size=(SEED_POINTS, 2)).astype(np.float32)
     y = (x @ [1.0, -0.5] + rng.normal(size=SEED_POINTS)).astype(np.float32)
     problem = Problem(regression, observed={"y": y}, inputs={"x": x}, axes={"x": ("N", "D")})
-    setup, rates, _ = driver._setup(problem, SEED, driver.DEFAULT_PARTS)
+    setup, rates, _ = planning.plan(problem, SEED, planning.DEFAULT_PARTS)
     data = jax.jit(functools.partial(implicit_klqp.prepare, setup))(jax.random.key(0), arrays(problem, setup.layout))
     single = setup._replace(disc_updates=1)
     init = jax.jit(functools.partial(implicit_klqp.init, single))

@@ -33,10 +33,11 @@ def unsuitable(model: Model, options: InferenceOptions) -> list[FieldError]:
         found.append(
             FieldError("/family", "flow is for global latents, and this model has none: use full_rank or amortized.")
         )
-    if options.objective == "forward" and of_points:
+    if options.objective in ("forward", "amortized") and of_points:
         found.append(
             FieldError(
-                "/objective", f"forward is for global latents, and {of_points[0]} is of each data point: use reverse."
+                "/objective",
+                f"{options.objective} is for global latents, and {of_points[0]} is of each data point: use reverse.",
             )
         )
     hidden = [name for name in of_points if name in implicit]

@@ -133,6 +133,10 @@ class ModelChangedError(ConflictError):
     """The model's code is no longer the code that was fitted."""
 
 
+class NotCalibratedError(ConflictError):
+    """An amortized fit's posteriors do not hold what they should, so they are not offered."""
+
+
 class FolderInUseError(ConflictError):
     """Another process holds the data folder."""
 

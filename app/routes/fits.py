@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from numpy.typing import NDArray
 
-from app import listing, submission, views
+from app import answers, listing, submission, views
 from app.bodies import JsonRoute
 from app.errors import MediaTypeError, NotJsonError, TooLargeError, problems
 from app.gate import CallerDep
@@ -83,6 +83,9 @@ async def create_fit(
     says so. (Without a `seed` one is drawn, and no two requests are the same.)
     """
     model = service.registry.get(body.model)
+    if body.start_from is not None:
+        known = service.answers, service.store, service.registry
+        body = await service.computed(answers.started, *known, body, model, caller.sees_only)
     fit, data = await service.blocking(submission.resolve, body, model, service.settings, caller.owner)
     hook = submission.hook(body, service.settings)
     # Refused now, the client may try again; stored and then refused, it would run twice.

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from app import draws
+from app import answers, draws
 from app.bodies import READS, JsonRoute
 from app.errors import MediaTypeError, NotAcceptableError, NotJsonError, TooLargeError, problems
 from app.formats import Format, FormatDep, Table, forms
@@ -14,6 +14,8 @@ from app.schemas.results import (
     Diagnostics,
     Draws,
     Losses,
+    PosteriorAnswer,
+    PosteriorCreate,
     PosteriorPredictiveCreate,
     PosteriorPredictiveDraws,
     PosteriorQuery,
@@ -23,9 +25,11 @@ from app.schemas.results import (
 from app.service import Service, ServiceDep
 from app.streaming import draws_answer
 from tacit.errors import (
+    ConflictError,
     InvalidInputError,
     ModelChangedError,
     NoResultError,
+    NotCalibratedError,
     NotFinishedError,
     NotFoundError,
     StoreError,
@@ -75,6 +79,40 @@ async def get_posterior(
         model = draws.fitted_model(service.registry, fit) if form.grouped else None
         stored = draws.FitDraws(service.store, fit, model)
         return draws.posterior_table(stored, query, service.settings, with_data=form.grouped)
+
+    return await draws_answer(request, service, form, f"{fit_id}-posterior", make)
+
+
+@router.post(
+    "/posterior",
+    response_class=Response,
+    responses={
+        200: forms(PosteriorAnswer),
+        **problems(
+            *_QUERYING,
+            NotAcceptableError,
+            ConflictError,
+            ModelChangedError,
+            NotCalibratedError,
+            NotJsonError,
+            MediaTypeError,
+            TooLargeError,
+        ),
+    },
+    openapi_extra=READS,
+)
+async def answer(
+    request: Request, fit_id: str, body: PosteriorCreate, service: ServiceDep, form: FormatDep
+) -> Response:
+    """The posterior of other data, at once: of a fit with the inference option `objective: amortized`.
+
+    The first answer takes seconds, since it compiles; the next ones milliseconds.
+    """
+    fit = await service.finished(fit_id)
+    model = draws.fitted_model(service.registry, fit)
+
+    def make() -> Table:
+        return answers.answer_table(service.answers, fit, model, body, service.settings)
 
     return await draws_answer(request, service, form, f"{fit_id}-posterior", make)
 

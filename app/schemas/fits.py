@@ -31,6 +31,11 @@ class FitCreate(Body):
     inference: dict[str, Any] = Field(
         default_factory=dict, description="Inference options that differ from the model's defaults."
     )
+    start_from: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Id of an amortized fit of the same model and covariates: begin at its answer for these data.",
+    )
     seed: Seed | None = Field(default=None, description="Seed of the fit; drawn at random when not given.")
     draws: int | None = Field(default=None, ge=1, description="Posterior draws to store.")
     timeout_s: int | None = Field(default=None, ge=1, description="Longest the fit may run, in seconds.")

@@ -22,6 +22,19 @@ class PosteriorQuery(Query):
     offset: int = Field(default=0, ge=0, description="Stored draws to leave out at the beginning.")
 
 
+class PosteriorCreate(Body):
+    """Other data, whose posterior an amortized fit knows at once."""
+
+    data: dict[str, Any] = Field(
+        description="The observed variables by name, in the shapes of the fit; covariates stay as they were in the fit."
+    )
+    vars: list[Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=list, max_length=1000, description="The variables to return; all when not given."
+    )
+    draws: int | None = Field(default=None, ge=1, description="Number of draws; as many as the fit has when not given.")
+    seed: Seed = Field(default=0, description="Seed of the draws; the same seed gives the same draws.")
+
+
 class PredictiveQuery(Query):
     """Which predictive draws."""
 
@@ -71,6 +84,15 @@ class Draws(Answer):
     num_draws: int
     seed: int = Field(description="Seed of the fit (posterior), or of the predictive noise.")
     vars: dict[str, list[Any]]
+
+
+class PosteriorAnswer(Draws):
+    """Draws of the posterior of other data, and whether to trust them."""
+
+    k_hat: float | None = Field(description="Pareto k-hat of the weights of the network's draws.")
+    effective_draws: float | None = Field(description="How many equally weighted draws these weights are worth.")
+    surprise: float = Field(description="Share of data sets simulated at the prior that are at least as far out.")
+    warnings: list[str] = Field(description="What speaks against these draws; empty when nothing does.")
 
 
 class PosteriorPredictiveDraws(Draws):

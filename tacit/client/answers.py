@@ -164,6 +164,27 @@ class Diagnostics(Answer):
     warnings: list[str]
 
 
+class PosteriorAnswer(Answer):
+    """The posterior of other data than the fit's, and whether to trust it.
+
+    Attributes:
+        k_hat: Pareto shape of the weights of the network's draws; above 0.7 these are not corrected.
+        effective_draws: How many equally weighted draws these weights are worth.
+        surprise: Share of data sets simulated at the prior that are at least as far out.
+        warnings: What speaks against these draws.
+        vars: Draws by variable, along the first axis.
+    """
+
+    fit: str
+    num_draws: int
+    seed: int
+    k_hat: float | None
+    effective_draws: float | None
+    surprise: float
+    warnings: list[str]
+    vars: dict[str, Numbers]
+
+
 class Losses(Answer):
     """How a fit went, one entry per report of its progress. Losses are minimised; what was not finite is NaN."""
 

@@ -55,6 +55,7 @@ class FitOptions(TypedDict, total=False):
     priority: Priority
     tags: Sequence[str]
     webhook: Mapping[str, str]
+    start_from: str
 
 
 class FitFilter(TypedDict, total=False):
@@ -72,6 +73,14 @@ class Selection(TypedDict, total=False):
     vars: Sequence[str]
     draws: int
     offset: int
+
+
+class AnswerOptions(TypedDict, total=False):
+    """What of the posterior of other data is wanted: docs/results.md."""
+
+    vars: Sequence[str]
+    draws: int
+    seed: int
 
 
 class PriorPrediction(TypedDict, total=False):
@@ -137,6 +146,13 @@ def fit_path(fit_id: str) -> str:
 def posterior(path: str, form: str, **wanted: Unpack[Selection]) -> Call:
     """The stored draws of the fit at `path`."""
     return Call("GET", f"{path}/posterior", params=dict(wanted), headers={"Accept": form}, read_s=_MAKING_S)
+
+
+def answer(path: str, data: Data, **wanted: Unpack[AnswerOptions]) -> Call:
+    """The posterior of other data, of the amortized fit at `path`."""
+    body: dict[str, Any] = {"data": encoding.encode(data), **wanted}
+    body |= {"vars": list(wanted["vars"])} if "vars" in wanted else {}
+    return Call("POST", f"{path}/posterior", content=encoding.to_json(body), read_s=_MAKING_S)
 
 
 def prediction(path: str, form: str, **wanted: Unpack[Prediction]) -> Call:

@@ -4,12 +4,15 @@
 session to another process.
 """
 
+from tacit.inference.answers import Answer, Answers
 from tacit.inference.driver import Fit, Progress, Session, finalize, fit, initialize, load, run, save, update
 from tacit.inference.options import InferenceOptions
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Problem
 
 __all__ = [
+    "Answer",
+    "Answers",
     "Fit",
     "InferenceOptions",
     "Parts",

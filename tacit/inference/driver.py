@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import finish, forward, implicit_klqp, laws, restarts, stopping, variational
+from tacit.inference import amortized, finish, forward, implicit_klqp, laws, restarts, stopping
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.finish import Ended, Fit
-from tacit.inference.options import InferenceOptions, Objective
+from tacit.inference.options import InferenceOptions
 from tacit.inference.parts import Parts
-from tacit.inference.problem import Layout, Problem, arrays, layout
+from tacit.inference.planning import DEFAULT_PARTS, plan
+from tacit.inference.problem import Problem, arrays
 from tacit.inference.state import Data, Rates, Setup, State
 from tacit.inference.stopping import Watch
 from tacit.ppl.external import External
@@ -26,7 +27,6 @@ FIRST_CHUNK = 25
 # A fit ends when, within one chunk, more than this share of its updates, or of its simulations, was not finite.
 DIVERGED_SHARE = 0.5
 FAILED_SHARE = 0.9
-DEFAULT_PARTS = Parts()
 
 
 class Progress(NamedTuple):
@@ -137,12 +137,17 @@ def initialize(
     key: jax.Array, problem: Problem, *, options: InferenceOptions | None = None, parts: Parts = DEFAULT_PARTS
 ) -> Session:
     """Reads the problem's structure and scales, and makes the state before the first step."""
-    setup, rates, options = _setup(problem, options or InferenceOptions(), parts)
+    setup, rates, options = plan(problem, options or InferenceOptions(), parts)
     for each in setup.layout.external:
         each.failures.clear()
     compiled = _compiled(setup)
     prepare_key, init_key, sample_key = jax.random.split(key, 3)
-    data = compiled.prepare(prepare_key, arrays(problem, setup.layout))
+    given = arrays(problem, setup.layout)
+    if options.start is None:
+        data = compiled.prepare(prepare_key, given)
+    else:
+        start = jnp.asarray(options.start.mean), jnp.linalg.cholesky(jnp.asarray(options.start.covariance))
+        data = compiled.prepare(prepare_key, given, forward.Normal(*start))
     state, seen = compiled.init(init_key, data), stopping.start(setup, rates)
     return Session(setup, rates, options, options.steps, sample_key, data, state, seen, ())
 
@@ -162,7 +167,7 @@ def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Upd
         return session
     before = np.asarray(session.state.skipped), np.asarray(session.state.dropped)
     already = _simulated(session.setup, session.state)
-    if session.setup.objective == "forward":
+    if session.setup.objective != "reverse":
         # A chunk may hold few simulations: they are judged all together.
         before, already = (before[0], np.zeros_like(before[1])), 0
     chunk = _compiled(session.setup).chunk
@@ -196,6 +201,8 @@ def finalize(session: Session, num_draws: int) -> Fit:
     )
     if session.setup.objective == "forward":
         return finish.cover(ended, compiled.sample, session.sample_key, num_draws)
+    if session.setup.objective == "amortized":
+        return finish.amortize(ended, compiled.sample, compiled.held, session.sample_key, num_draws)
     return finish.finish(ended, compiled.sample, compiled.frame, session.sample_key, num_draws)
 
 
@@ -231,7 +238,7 @@ def load(
         is_key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
         leaves.append(jax.random.wrap_key_data(jnp.asarray(leaf)) if is_key else jnp.asarray(leaf))
     sample_key, data, state, seen = jax.tree.unflatten(structure, leaves)
-    setup, rates, options = _setup(problem, options or InferenceOptions(), parts)
+    setup, rates, options = plan(problem, options or InferenceOptions(), parts)
     if not 0 < int(seen.total) <= options.steps or (not options.stop_when_flat and int(seen.total) < options.steps):
         raise InferenceError(f"the checkpoint is of a fit of {int(seen.total)} steps, not of {options.steps}")
     history = tuple(tuple(float(x) for x in row) for row in saved["history"])
@@ -243,9 +250,9 @@ def _without_key_type(leaf: jax.Array) -> jax.Array:
 
 
 def _simulated(setup: Setup, state: Any) -> int:
-    """Points simulated so far by each restart; whole data sets under the forward objective."""
-    if setup.objective == "forward":
-        return int(state.ring.written)
+    """Points simulated so far by each restart; whole data sets where these are learnt whole."""
+    if setup.objective != "reverse":
+        return int(state.ring.written) + (setup.first if setup.objective == "amortized" else 0)
     per_step = setup.latent_samples * setup.points * setup.replicates * setup.disc_updates
     return per_step * int(state.step) if setup.method == "implicit_klqp" else 0
 
@@ -259,11 +266,12 @@ class Compiled(NamedTuple):
     judge: Callable[..., jax.Array]
     frame: Callable[..., GaussianBlocks]
     sample: Callable[..., implicit_klqp.Draws | forward.Draws]
+    held: Callable[..., amortized.Held]
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled(setup: Setup) -> Compiled:
-    step = forward.step if setup.objective == "forward" else implicit_klqp.step
+    step = {"reverse": implicit_klqp.step, "forward": forward.step, "amortized": amortized.step}[setup.objective]
 
     def chunk(
         rates: Rates,
@@ -299,6 +307,17 @@ def _compiled(setup: Setup) -> Compiled:
             judge=_none,
             frame=_none,
             sample=jax.jit(functools.partial(forward.sample, setup), static_argnums=3, static_argnames="mixed"),
+            held=_none,
+        )
+    if setup.objective == "amortized":
+        return Compiled(
+            prepare=jax.jit(functools.partial(forward.prepare, setup)),
+            init=jax.jit(functools.partial(amortized.init, setup)),
+            chunk=chunk,
+            judge=_none,
+            frame=_none,
+            sample=jax.jit(functools.partial(amortized.sample, setup), static_argnums=4),
+            held=jax.jit(functools.partial(amortized.held, setup)),
         )
     return Compiled(
         prepare=jax.jit(functools.partial(implicit_klqp.prepare, setup)),
@@ -307,92 +326,12 @@ def _compiled(setup: Setup) -> Compiled:
         judge=jax.jit(functools.partial(restarts.judge, setup)),
         frame=jax.jit(functools.partial(laws.frame, setup)),
         sample=jax.jit(functools.partial(implicit_klqp.sample, setup), static_argnums=3),
+        held=_none,
     )
 
 
 def _none(*_: Any) -> NoReturn:
-    raise AssertionError("the forward objective has no restarts to judge, and no frame")
-
-
-def _setup(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Setup, Rates, InferenceOptions]:
-    """What of a fit is static, what is not, and the options with their number of steps."""
-    structure = layout(problem)
-    if parts.ratio_estimator is None and set(parts.scales) != {""}:
-        raise InferenceError(
-            "the default ratio estimator has one output: scale must be one number, or give a ratio_estimator that "
-            "returns a dict with scale's keys"
-        )
-    hidden = [site.name for site in structure.locals if not site.has_density]
-    if hidden and (options.contrast == "marginal" or options.method == "klqp"):
-        raise InferenceError(
-            f"local latent {hidden[0]!r} is implicit: without a density of its own it can be inferred under "
-            "contrast 'empirical' only. Or let it be drawn inside the simulator of what is observed, and not inferred."
-        )
-    objective = _objective(options, parts, structure)
-    family = options.family or ("full_rank" if objective == "reverse" else forward.AUTOMATIC)
-    if objective == "reverse":
-        laws.check(family, structure, program=parts.variational is not None)
-    if parts.variational is not None:
-        variational.check(parts.variational, problem.program, structure, arrays(problem, structure))
-    setup = Setup(
-        program=problem.program,
-        layout=structure,
-        parts=parts,
-        family=family,
-        disc_optimizer=options.disc_optimizer.resolved(),
-        gen_optimizer=options.gen_optimizer.resolved(),
-        method=options.method,
-        contrast=options.contrast,
-        ratio_loss="callable" if parts.ratio_loss is not None else options.resolved_ratio_loss,
-        latent_samples=options.latent_samples,
-        points=options.resolved_points(structure.num_points),
-        replicates=options.resolved_replicates(structure.num_points),
-        disc_updates=options.disc_updates,
-        gen_updates=options.gen_updates,
-        gen_samples=options.gen_samples,
-        gen_points=options.resolved_gen_points(structure.num_points),
-        width=options.width or (64 if objective == "reverse" else forward.WIDTH),
-        rank=options.rank or (16 if objective == "reverse" else forward.RANK),
-        restarts=options.restarts,
-        objective=objective,
-    )
-    external = bool(structure.external)
-    steps = options.resolved_steps(objective=objective, external=external)
-    budget = options.resolved_simulations(external=external)
-    first = fresh = 0
-    if objective == "forward":
-        first = forward.first_simulations(budget)
-        fresh = forward.fresh_simulations(budget, steps, external=external)
-        setup = setup._replace(first=first, fresh=fresh, ring=min(budget, forward.RING))
-    rates = Rates(
-        steps=jnp.float32(steps),
-        disc=jnp.float32(options.disc_learning_rate or (5e-3 if objective == "reverse" else forward.RATIO_RATE)),
-        gen=jnp.float32(options.gen_learning_rate),
-        proposal_width=jnp.float32(options.proposal_width),
-        tolerance=jnp.float32(options.flat_tolerance if options.stop_when_flat else -1.0),
-        simulations=jnp.int32(budget),
-        # External simulations are taken in a round after they were begun.
-        rounds=jnp.float32((budget - first) // fresh + external if fresh else 0),
-    )
-    return setup, rates, options.model_copy(update={"steps": steps})
-
-
-def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> Objective:
-    """The one asked for, or the one that suits the problem.
-
-    Raises:
-      InferenceError: the problem or the parts are not for the forward objective.
-    """
-    wrong = options.unfit_for_forward()
-    if wrong is None and structure.locals:
-        wrong = f"is for global latents, and {structure.locals[0].name!r} is of each data point"
-    if wrong is None and parts != DEFAULT_PARTS:
-        wrong = "has a ratio estimator, losses and optimizers of its own: leave `parts` out"
-    if options.objective == "forward" and wrong is not None:
-        raise InferenceError(f"objective 'forward' {wrong}; use objective 'reverse'")
-    if options.objective is not None:
-        return options.objective
-    return "forward" if wrong is None and structure.num_points <= forward.FEW_POINTS else "reverse"
+    raise AssertionError("this objective has no such thing: restarts to judge, a frame, held-out simulations")
 
 
 def _refuse_divergence(

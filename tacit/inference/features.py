@@ -20,18 +20,21 @@ class FeatureScale(NamedTuple):
     covariates: jax.Array
 
 
-def feature_scale(structure: Layout, data: Arrays, simulated: dict[str, jax.Array]) -> FeatureScale:
+def feature_scale(
+    structure: Layout, data: Arrays, simulated: dict[str, jax.Array], *, own: bool = True
+) -> FeatureScale:
     """Robust scales: median, and interquartile range as a normal's standard deviation.
 
     Args:
       simulated: prior draws of the observed variables, draws along axis 0, points along axis 1.
+      own: whether many data points have the scale of their own.
     """
     ours = flatten(structure, data.observed)
     theirs = jax.vmap(lambda x: flatten(structure, x))(simulated)
     theirs = jnp.where(jnp.isfinite(theirs), theirs, jnp.nan).reshape(-1, ours.shape[1])
     centre, spread = robust(theirs)
     spread = jnp.where(spread > 0, spread, 1.0)
-    if structure.num_points >= ENOUGH_POINTS:
+    if own and structure.num_points >= ENOUGH_POINTS:
         centre, own_spread = robust(ours)
         spread = jnp.where(own_spread > 0, own_spread, spread)
     columns = [

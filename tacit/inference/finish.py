@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tacit.inference import forward, pooling, reliability, resampling, restarts
+from tacit.inference import amortized, forward, pooling, reliability, resampling, restarts
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.implicit_klqp import Draws
 from tacit.inference.options import InferenceOptions
@@ -150,6 +150,35 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
         ended.history[0],
         figures,
         reliability.forward_warnings(figures, posterior),
+    )
+
+
+def amortize(
+    ended: Ended,
+    sample: Callable[..., forward.Draws],
+    held: Callable[..., amortized.Held],
+    key: jax.Array,
+    num_draws: int,
+) -> Fit:
+    """The end of a fit under the amortized objective: the posterior of the data given, and how well those of held-out
+    simulations are calibrated."""
+    data, state, layout = ended.data, ended.state, ended.setup.layout
+    learnt, wanted = amortized.rows(state), ended.options.resample is not False
+    drawn = draw(functools.partial(sample, data, learnt, data.arrays.observed), key, num_draws, resample=wanted)
+    asked = held(data, learnt, jax.random.fold_in(key, 3))
+    figures = reliability.amortized_diagnostics(ended.setup, data, state, ended.history[0], simulated=ended.simulated)
+    figures |= weighed(drawn)
+    figures["calibration"] = amortized.calibration(
+        asked, {site.name: site.size for site in layout.globals}, seed=0, resample=wanted
+    )
+    budget = ended.options.resolved_simulations(external=bool(layout.external))
+    figures |= {"budget": ended.options.steps, "simulation_budget": budget, "ended": "budget"}
+    return Fit(
+        drawn.posterior,
+        amortized.parameters(data, learnt),
+        ended.history[0],
+        figures,
+        reliability.amortized_warnings(figures, drawn.posterior),
     )
 
 

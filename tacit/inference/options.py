@@ -2,6 +2,7 @@
 
 from typing import Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from tacit.errors import InferenceError
@@ -9,7 +10,7 @@ from tacit.inference.optimizers import BY_ARRAY, NAMES, NATURAL, Optimizer, opti
 
 Contrast = Literal["marginal", "empirical"]
 Method = Literal["implicit_klqp", "klqp"]
-Objective = Literal["reverse", "forward"]
+Objective = Literal["reverse", "forward", "amortized"]
 Family = Literal["full_rank", "blocks", "mean_field", "amortized", "flow"]
 RatioLossName = Literal["multiclass", "log", "hinge"]
 RestartChoice = Literal["best", "pooled"]
@@ -23,6 +24,8 @@ STEPS = 12_000
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
 MAX_REPLICATES = 2
+# Latents that a start may have at most.
+MOST_STARTED = 256
 
 
 class OptimizerOptions(BaseModel):
@@ -39,6 +42,25 @@ class OptimizerOptions(BaseModel):
         return optimizer(self.name, self.options, self.schedule)
 
 
+class Start(BaseModel):
+    """A Gaussian of the unconstrained global latents, one after the other in the model's order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    mean: list[float] = Field(min_length=1, max_length=MOST_STARTED)
+    covariance: list[list[float]] = Field(min_length=1, max_length=MOST_STARTED)
+
+    @model_validator(mode="after")
+    def _is_a_gaussian(self) -> Self:
+        covariance, size = self.covariance, len(self.mean)
+        if len(covariance) != size or any(len(row) != size for row in covariance):
+            raise ValueError(f"covariance must have {size} rows of {size} numbers, as mean has")
+        matrix = np.array(covariance)
+        if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0.0:
+            raise ValueError("covariance must be symmetric and positive definite")
+        return self
+
+
 class InferenceOptions(BaseModel):
     """Options of `ImplicitKLqp`. Two fits whose options differ only in numbers of steps and rates share one compiled
     program."""
@@ -53,7 +75,8 @@ class InferenceOptions(BaseModel):
     objective: Objective | None = Field(
         None,
         description="Of q. reverse: KL(q || posterior), r learnt a data point at a time. forward: KL(posterior || q), "
-        "which covers every mode, r learnt of whole data sets, within a budget of simulations. By default forward "
+        "which covers every mode, r learnt of whole data sets, within a budget of simulations. amortized: that of all "
+        "data sets that the model can make, learnt once; posteriors of others take milliseconds. By default forward "
         "where nothing but global latents is to be learnt of at most 4 data points, as of one observation of a "
         "simulator; else reverse.",
     )
@@ -61,9 +84,9 @@ class InferenceOptions(BaseModel):
         None,
         ge=200,
         le=100_000_000,
-        description="Under the forward objective, how many data sets may be simulated at most. By default 100,000, or "
-        "10,000 of a simulator that is not JAX. A step makes no more than 4,096, or 512 outside JAX: a budget beyond "
-        "that wants more steps.",
+        description="Under objectives forward and amortized, how many data sets may be simulated at most. By default "
+        "100,000, or 10,000 of a simulator that is not JAX. Under forward a step makes no more than 4,096, or 512 "
+        "outside JAX: a budget beyond that wants more steps.",
     )
     steps: int | None = Field(
         None,
@@ -71,6 +94,11 @@ class InferenceOptions(BaseModel):
         le=1_000_000,
         description="Updates of the variational family. By default 12,000; under the forward objective at most as many "
         "as simulations, since of few of them more would be learnt by heart.",
+    )
+    start: Start | None = Field(
+        None,
+        description="Under the forward objective, the Gaussian that q begins with and where the first simulations of "
+        "the fit proper are made, as from the answer of an amortized fit. By default the prior's.",
     )
     contrast: Contrast = Field(
         "marginal",
@@ -182,18 +210,23 @@ class InferenceOptions(BaseModel):
 
     @model_validator(mode="after")
     def _objective_has_its_options(self) -> Self:
-        if self.objective == "forward":
-            wrong = self.unfit_for_forward()
+        if self.start is not None and self.objective != "forward":
+            raise ValueError("start is for objective 'forward': name it, or leave start out")
+        if self.objective in ("forward", "amortized"):
+            wrong = self.unfit_for(self.objective)
             if wrong:
-                raise ValueError(f"objective 'forward' {wrong}")
+                raise ValueError(f"objective {self.objective!r} {wrong}")
         return self
 
-    def unfit_for_forward(self) -> str | None:
-        """Which of the options the forward objective has not, in words; None if it has all."""
+    def unfit_for(self, objective: Literal["forward", "amortized"]) -> str | None:
+        """Which of the options an objective for whole data sets has not, in words; None if it has all."""
+        amortized = objective == "amortized"
         if self.method == "klqp":
             return "needs no likelihood: leave method 'klqp' out, or the objective"
         if self.contrast == "empirical" or self.ratio_loss not in (None, "multiclass"):
             return "knows contrast 'marginal' with ratio_loss 'multiclass' only"
+        if amortized and self.family is not None:
+            return "has a family of its own, a mixture: leave family out"
         if self.family not in (None, "full_rank", "flow"):
             return f"has families 'full_rank' and 'flow', not {self.family!r}"
         if self.restarts > 1:
@@ -204,9 +237,10 @@ class InferenceOptions(BaseModel):
             return "moves q by moments and its own Adam: leave gen_optimizer out"
         if self.disc_optimizer.name in BY_ARRAY:
             return f"has its ratio estimator in one row: {self.disc_optimizer.name} treats each array by itself"
-        for name in ("points", "disc_updates", "gen_updates", "gen_samples", "gen_points"):
+        unknown = ["points", "disc_updates", "gen_updates", "gen_samples", "gen_points"]
+        for name in unknown + ["latent_samples", "rank", "proposal_width"] * amortized:
             if getattr(self, name) != type(self).model_fields[name].default:
-                return f"has its own numbers of updates and draws: leave {name} out"
+                return f"has its own numbers of updates, features and draws: leave {name} out"
         return None
 
     def resolved_points(self, num_points: int) -> int:

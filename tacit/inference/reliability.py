@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tacit.inference import families, forward, resampling
+from tacit.inference import amortized, families, forward, resampling
 from tacit.inference.rounds import CALIBRATE
 from tacit.inference.state import Setup, State
 
@@ -23,6 +23,11 @@ SATURATED = 0.99
 FAR = 2.0
 # Simulations on which r loses so much more than on those it has learnt from, in nats, say that it knows those by heart.
 BY_HEART = 0.3
+SURPRISING = (
+    "The observed data lie outside what the model produces: none of the data sets simulated at the prior is as far "
+    "out. If the model cannot produce such data, its posterior means little: check the data's units, the prior, and "
+    "prior-predictive draws."
+)
 
 
 def diagnostics(
@@ -100,6 +105,78 @@ def forward_diagnostics(
     }
 
 
+def amortized_diagnostics(
+    setup: Setup, data: forward.Prepared, state: amortized.State, losses: Mapping[str, np.ndarray], *, simulated: int
+) -> dict[str, Any]:
+    """Figures of a fit under the amortized objective.
+
+    `loss_gen`: mean of -log q(u | x) on held-out simulations, in nats, of latents standardised by the prior;
+    `loss_disc`: the ratio estimator's on them; `ratio_correct` in the last tenth of the steps, and `ratio_chance`, what
+    guessing scores; `surprise` and `simulation_failures` as under the forward objective.
+    """
+    steps = int(losses["step"][-1])
+    late = losses["step"] > 0.9 * steps
+    more = {"simulation_failures": _most_common_failures(setup)} if setup.layout.external else {}
+    return {
+        "method": "implicit_klqp",
+        "objective": "amortized",
+        "family": "mixture",
+        "steps": steps,
+        "loss_gen": float(state.law_best.loss),
+        "loss_disc": float(state.ratio_best.loss),
+        "ratio_correct": float(np.mean(losses["correct"][late])),
+        "ratio_chance": 1.0 / (1 + amortized.AGAINST),
+        "surprise": forward.surprise(setup, data),
+        "simulations": simulated,
+        "dropped_simulations": int(state.dropped),
+        "skipped_updates": int(state.skipped),
+        **more,
+    }
+
+
+def amortized_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
+    """One sentence for each thing that speaks against a fit under the amortized objective, or against the posterior of
+    the data it was given."""
+    found = answer_warnings(figures, posterior)
+    calibration = figures["calibration"]
+    if not calibration["offered"]:
+        worst = min(calibration["coverage_90"], key=calibration["coverage_90"].get)
+        found.append(
+            f"Posteriors of other data sets are not offered: 90% intervals of {worst} hold "
+            f"{calibration['coverage_90'][worst]:.0%} of the latents that made held-out simulations, 50% intervals "
+            f"{calibration['coverage_50'][worst]:.0%}. Give the fit more simulations and steps, or fit each data set "
+            "by itself (objective forward)."
+        )
+    if figures["skipped_updates"]:
+        found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")
+    if figures["dropped_simulations"]:
+        share = figures["dropped_simulations"] / figures["simulations"]
+        why = _reasons(figures.get("simulation_failures", {}))
+        found.append(f"{share:.2%} of the simulations were not finite{why}, and were left out.")
+    return found
+
+
+def answer_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
+    """One sentence for each thing that speaks against the posterior of one data set under the amortized objective."""
+    found = [SURPRISING] if figures["surprise"] == 0.0 else []
+    if figures["k_hat"] is None:
+        found.append(
+            "The importance weights are not finite: the posterior cannot be judged, and should not be trusted."
+        )
+    elif resampling.heavy_tailed(figures["k_hat"], figures["effective_draws"], figures["proposed_draws"]):
+        found.append(
+            f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: the network's answer for these "
+            "data is far from what the ratio estimator finds. The draws are the network's, not corrected. Refine it by "
+            "a fit of these data."
+        )
+    return found + _not_finite(posterior)
+
+
+def _not_finite(posterior: Mapping[str, np.ndarray]) -> list[str]:
+    infinite = [name for name, value in posterior.items() if not np.all(np.isfinite(value))]
+    return [f"Some draws of {', '.join(infinite)} are not finite."] if infinite else []
+
+
 def _most_common_failures(setup: Setup) -> dict[str, int]:
     failures: Counter[str] = sum((each.failures for each in setup.layout.external), Counter())
     return dict(failures.most_common(3))
@@ -113,11 +190,7 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
     """One sentence for each thing that speaks against a fit under the forward objective, with what to do about it."""
     found = []
     if figures["surprise"] == 0.0:
-        found.append(
-            "The observed data lie outside what the model produces: none of the data sets simulated at the prior is as "
-            "far out. If the model cannot produce such data, its posterior means little: check the data's units, the "
-            "prior, and prior-predictive draws."
-        )
+        found.append(SURPRISING)
     if figures["k_hat"] is None:
         found.append("The importance weights are not finite: the fit cannot be judged, and should not be trusted.")
     elif resampling.heavy_tailed(figures["k_hat"], figures["effective_draws"], figures["proposed_draws"]):
@@ -140,10 +213,7 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
             f"{share:.2%} of the simulations were not finite{why}. That is an outcome like others: the posterior "
             "is that of latents at which the program works."
         )
-    infinite = [name for name, value in posterior.items() if not np.all(np.isfinite(value))]
-    if infinite:
-        found.append(f"Some draws of {', '.join(infinite)} are not finite.")
-    return found
+    return found + _not_finite(posterior)
 
 
 def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
@@ -164,9 +234,7 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
         )
     if figures["skipped_updates"]:
         found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")
-    infinite = [name for name, value in posterior.items() if not np.all(np.isfinite(value))]
-    if infinite:
-        found.append(f"Some draws of {', '.join(infinite)} are not finite.")
+    found += _not_finite(posterior)
     return found + (_ratio_warnings(figures) if figures["method"] == "implicit_klqp" else [])
 
 

@@ -17,6 +17,8 @@ PROPOSED_PER_DRAW = 4
 LEAST = 1000
 # With fewer weights there is no tail to fit.
 TOO_FEW = 100
+# Log weights that differ by less are taken for equal.
+EQUAL = 1e-6
 
 
 class Importance(NamedTuple):
@@ -33,6 +35,9 @@ def importance(log_weight: np.ndarray) -> Importance:
     finite = np.isfinite(log_weight)
     if not np.all(finite | (log_weight == -np.inf)) or finite.sum() < TOO_FEW:
         return Importance(None, None, None)
+    if np.ptp(log_weight) < EQUAL:
+        # No tail whose shape could be fitted, nor any need to: k-hat is that of a light one.
+        return Importance(np.full(len(log_weight), 1.0 / len(log_weight)), 0.0, float(len(log_weight)))
     # The library takes log likelihoods, of which the weights are the inverse, and knows no weight of zero.
     known = log_weight.astype(np.float64)
     smoothed, k_hat = array_stats.psislw(-np.where(finite, known, known.max() - 700.0))

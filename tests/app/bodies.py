@@ -30,14 +30,19 @@ def make_draws() -> dict[str, NDArray[Any]]:
     return {"mu": mu, "tau": tau, "theta_offset": offset, "theta": mu[:, None] + tau[:, None] * offset}
 
 
-def succeed(store: FitStore, fit_id: str, draws: dict[str, NDArray[Any]] | None = None) -> Fit:
+def succeed(
+    store: FitStore,
+    fit_id: str,
+    draws: dict[str, NDArray[Any]] | None = None,
+    diagnostics: dict[str, Any] | None = None,
+) -> Fit:
     """Decide a fit as a worker would."""
     draws = make_draws() if draws is None else draws
     store.begin_attempt(store.fit(fit_id), worker="w", device="cpu")
     files = {
         "posterior.safetensors": arrays.to_bytes(draws),
         "summary.json": records.to_json_bytes(summarize(draws)),
-        "diagnostics.json": records.to_json_bytes(DIAGNOSTICS),
+        "diagnostics.json": records.to_json_bytes(diagnostics or DIAGNOSTICS),
         "losses.safetensors": arrays.to_bytes(LOSSES),
     }
     written = {name: store.put_artefact(fit_id, 1, name, data) for name, data in files.items()}

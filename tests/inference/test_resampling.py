@@ -96,3 +96,10 @@ def test_resampling_by_weights_with_a_heavy_tail_is_refused_in_words():
     assert result.diagnostics["resampled"] is False
     assert len(np.unique(result.posterior["z"][:, 0])) == 1000  # q's own draws, none twice
     assert any("resampling was refused" in warning for warning in result.warnings)
+
+
+def test_equal_weights_are_worth_all_draws():
+    found = resampling.importance(np.full(500, -3.0))
+    np.testing.assert_allclose(found.weights, 1.0 / 500)
+    assert found.effective_draws == 500
+    assert resampling.usable(found)

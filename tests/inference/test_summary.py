@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tacit.inference import InferenceOptions, Problem, fit
-from tacit.inference.forward.pair_critic import LEARNT, MOST_NUMBERS, PairCritic
-from tacit.inference.forward.summary import Summary, Variable, _windows, ordered
+from tacit.inference.data_network import LEARNT, MOST_NUMBERS
+from tacit.inference.forward.pair_critic import PairCritic
+from tacit.inference.summary import Summary, Variable, _windows, ordered
 from tacit.ppl import Implicit, Uniform
 
 KEY = jax.random.key(0)
@@ -59,7 +60,7 @@ def test_the_tower_sees_the_summary_of_long_variables_alone():
     critic = PairCritic(
         2 * numbers + 1, 2, width=8, rank=4, pairs=5, numbers=numbers, variables=ordered(shapes), key=KEY
     )
-    assert critic.data.left.in_features == LEARNT + 2 * 5 + 1
+    assert critic.data.tower.left.in_features == LEARNT + 2 * 5 + 1
     features = jax.random.normal(KEY, (1, 2 * numbers + 1))
     slope = jax.jacobian(critic.of_data)(features)[:, 0]
     assert np.all(np.abs(slope).max(axis=0) > 0)

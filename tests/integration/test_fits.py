@@ -1,6 +1,10 @@
 """HTTP to queue to worker to draws."""
 
+import io
+
+import httpx
 import numpy as np
+import pytest
 
 from tests.running import Up, wait_for
 
@@ -102,3 +106,48 @@ def test_who_waits_gets_the_fit_as_soon_as_it_has_ended(service: Up) -> None:
     losses = service.client.get(ended["links"]["losses"]).json()
     assert losses["step"][-1] == 200
     assert len({len(values) for name, values in losses.items() if name != "fit"}) == 1
+
+
+def test_an_amortized_fit_answers_for_other_data_and_refined_fits_begin_there(service: Up) -> None:
+    short = {"objective": "amortized", "simulations": 4000, "steps": 800}
+    trained = service.wait_ended(
+        service.post({"model": "two-moons", "data": {"x": [0.1, -0.2]}, "inference": short, "draws": 100})["id"]
+    )
+    assert trained["status"] == "succeeded", trained
+    figures = service.client.get(trained["links"]["diagnostics"]).json()["figures"]
+    assert figures["calibration"]["offered"]
+
+    def ask(**body: object) -> httpx.Response:
+        return service.client.post(trained["links"]["posterior"], json=body, timeout=90)
+
+    answer = ask(data={"x": [-0.3, 0.2]}, draws=300, seed=1)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert np.array(found["vars"]["theta"]).shape == (300, 2)
+    assert (found["fit"], found["warnings"]) == (trained["id"], [])
+    # What was observed tells theta up to a reflection: x_2 = (theta_2 - theta_1) / sqrt(2), nearly.
+    theta = np.array(found["vars"]["theta"])
+    assert np.mean(theta[:, 1] - theta[:, 0]) / 2**0.5 == pytest.approx(0.2, abs=0.1)
+    assert ask(data={"x": [-0.3, 0.2]}, draws=300, seed=1).json() == found
+    arrays = service.client.post(
+        trained["links"]["posterior"], json={"data": {"x": [-0.3, 0.2]}}, headers={"accept": "application/x-npz"}
+    )
+    assert np.load(io.BytesIO(arrays.content))["theta"].shape == (100, 2)
+
+    assert ask(data={"x": [0.1]}).json()["errors"][0]["pointer"] == "/data/x"
+    assert ask(data={"x": [0.1, 0.2], "y": 1}).status_code == 422
+    assert ask(data={"x": [0.1, 0.2]}, vars=["phi"]).json()["errors"][0]["pointer"] == "/vars"
+    assert any("outside what the model" in sentence for sentence in ask(data={"x": [50, 50]}).json()["warnings"])
+
+    refined = service.post(
+        {
+            "model": "two-moons",
+            "data": {"x": [-0.3, 0.2]},
+            "inference": {"simulations": 1000, "steps": 300},
+            "draws": 100,
+            "start_from": trained["id"],
+        }
+    )
+    assert refined["inference"]["objective"] == "forward"
+    assert len(refined["inference"]["start"]["mean"]) == 2
+    assert service.wait_ended(refined["id"])["status"] == "succeeded"

@@ -101,7 +101,8 @@ class Client:
             fresh: Compute it although the same was computed before.
             idempotency_key: Names this request, to make sure that it counts once also when the program that makes it
                 is started again; by default each call has one of its own.
-            **options: `inference`, `seed`, `draws`, `timeout_s`, `priority`, `tags`, `webhook`, as in the API.
+            **options: `inference`, `seed`, `draws`, `timeout_s`, `priority`, `tags`, `webhook`, `start_from`, as in
+                the API.
         """
         call = calls.fit(model, data, key=idempotency_key, fresh=fresh, **options)
         response = self._connection.send(call)

@@ -11,8 +11,9 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from tacit.client import calls, reading
-from tacit.client.answers import Diagnostics, Event, FitState, Losses, Status, Summary
-from tacit.client.calls import Call, Prediction, Selection
+from tacit.client.answers import Diagnostics, Event, FitState, Losses, PosteriorAnswer, Status, Summary
+from tacit.client.calls import AnswerOptions, Call, Prediction, Selection
+from tacit.client.encoding import Data
 from tacit.client.errors import FitCancelledError, FitFailedError, UnreachableError, WaitTimeoutError
 from tacit.client.progress import Show, progress_shown
 from tacit.client.reading import Arrays, InferenceData
@@ -173,6 +174,15 @@ class Fit:
         """The stored draws into a file, whose suffix says the form: .nc, .npz, .arrow or .json."""
         call = calls.posterior(self._path, calls.form_of(Path(path).suffix), **wanted)
         self._connection.save(call, Path(path))
+
+    def posterior_of(self, data: Data, **wanted: Unpack[AnswerOptions]) -> PosteriorAnswer:
+        """The posterior of other data, at once: of a fit with the inference option `objective="amortized"`.
+
+        Args:
+            data: The observed variables, in the shapes of the fit; covariates stay as they were.
+            **wanted: `vars` (names), `draws` (how many), `seed`.
+        """
+        return self._connection.ask(calls.answer(self._path, data, **wanted), PosteriorAnswer)
 
     def posterior_predictive(self, **wanted: Unpack[Prediction]) -> InferenceData:
         """What the fitted model predicts, for ArviZ.

@@ -16,14 +16,14 @@ it is enough is decided by an estimate of the divergence itself. r sees the late
 Simulations are counted, those from which scales are read included, and never exceed the budget.
 
 `steps` simulates within the budget and makes the updates; `ratio` is r's, `cover` is q's, and `draws` what comes of it.
-`coordinates` is how latents and data are seen, `pair_critic` and `summary` are r's networks, `ring` keeps simulations.
+`coordinates` is how latents and data are seen, `pair_critic` is r's network, `ring` keeps simulations.
 """
 
 from tacit.inference.forward.coordinates import has_choice, joined
 from tacit.inference.forward.cover import AUTOMATIC
 from tacit.inference.forward.draws import Draws, parameters, sample, surprise
 from tacit.inference.forward.ratio import contrasts, judge, update_disc
-from tacit.inference.forward.state import Prepared, State
+from tacit.inference.forward.state import Normal, Prepared, State
 from tacit.inference.forward.steps import (
     FEW_POINTS,
     FEWEST_EXTERNAL,
@@ -48,6 +48,7 @@ __all__ = [
     "RING",
     "WIDTH",
     "Draws",
+    "Normal",
     "Prepared",
     "State",
     "begins_round",

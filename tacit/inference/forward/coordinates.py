@@ -8,15 +8,16 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
 from tacit.inference import networks
+from tacit.inference.data_network import MOST_NUMBERS
 from tacit.inference.features import flatten, robust
 from tacit.inference.flow import Flow
 from tacit.inference.forward import ring as rings
-from tacit.inference.forward.pair_critic import MOST_NUMBERS, PairCritic
+from tacit.inference.forward.pair_critic import PairCritic
 from tacit.inference.forward.ring import Ring
 from tacit.inference.forward.state import Prepared, State
-from tacit.inference.forward.summary import Variable, ordered
 from tacit.inference.problem import Layout, Run, prior_draw, run_points
 from tacit.inference.state import Setup
+from tacit.inference.summary import Variable, ordered
 
 # Data points told apart by covariates, of so many numbers together at most, are learnt as one.
 MOST_JOINED = 256
@@ -47,6 +48,12 @@ def run(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> Run
     raw = data.latent_centre + data.latent_spread * latents
     none = jnp.zeros((setup.layout.num_points, 0))
     return run_points(key, setup.program, setup.layout, data.arrays.inputs, raw, none)
+
+
+def simulated(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> jax.Array:
+    """(S, N, D): a data set at each of the latents (S, G)."""
+    runs = jax.vmap(lambda k, u: run(setup, data, k, u))(jax.random.split(key, len(latents)), latents)
+    return jax.vmap(lambda x: flat(setup, x))(runs.observed)
 
 
 def log_prior_of(setup: Setup, data: Prepared, latents: jax.Array) -> jax.Array:
@@ -100,14 +107,14 @@ def local_scale(setup: Setup, data: Prepared, ring: Ring, size: int) -> tuple[ja
     Of few numbers, what was observed and the median distance from it. Of many no simulation comes near what was
     observed, in all of them, so the distance from it would be without example: their own median and spread.
     """
-    _, simulated, finite = rings.newest(ring, size)
-    simulated = jnp.where(finite[:, None, None], simulated, jnp.nan)
+    _, recent, finite = rings.newest(ring, size)
+    recent = jnp.where(finite[:, None, None], recent, jnp.nan)
     least = 1e-3 * data.features.spread
     if comes_near(setup.layout):
         observed = flat(setup, data.arrays.observed)
-        distance = jnp.nanmedian(jnp.abs(simulated - observed), axis=0)
+        distance = jnp.nanmedian(jnp.abs(recent - observed), axis=0)
         return jnp.mean(observed, axis=0), jnp.mean(jnp.log(jnp.maximum(distance, least)), axis=0)
-    centre, spread = robust(simulated.reshape(-1, simulated.shape[-1]))
+    centre, spread = robust(recent.reshape(-1, recent.shape[-1]))
     return jnp.where(jnp.any(finite), centre, jnp.nan), jnp.log(jnp.maximum(spread, least))
 
 
@@ -140,7 +147,7 @@ def observed_ratio(
     return critic.pairs(critic.of_data(features, beside_now(state))[None], jax.vmap(critic.of_latents)(eps, bent))[0]
 
 
-def _variables(structure: Layout) -> tuple[Variable, ...]:
+def variables(structure: Layout) -> tuple[Variable, ...]:
     """The observed variables that are summarised."""
     if joined(structure):
         return ordered([(structure.num_points, sum(site.size for site in structure.observed))])
@@ -149,14 +156,14 @@ def _variables(structure: Layout) -> tuple[Variable, ...]:
 
 def has_choice(structure: Layout) -> bool:
     """Whether an observed variable is summarised that could be seen number by number too."""
-    return any(variable.size <= MOST_NUMBERS for variable in _variables(structure))
+    return any(variable.size <= MOST_NUMBERS for variable in variables(structure))
 
 
 def makers(setup: Setup, data: Prepared) -> tuple[Callable[[], PairCritic], Callable[[], Flow]]:
     values = jax.eval_shape(lambda: data.data[0])
     num_features = 2 * values.shape[-1] + data.features.covariates.shape[-1] + 1
     size, key = setup.layout.global_dim, jax.random.key(0)
-    variables = _variables(setup.layout)
+    ordered_ones = variables(setup.layout)
 
     def critic() -> PairCritic:
         return PairCritic(
@@ -166,7 +173,7 @@ def makers(setup: Setup, data: Prepared) -> tuple[Callable[[], PairCritic], Call
             rank=setup.rank,
             pairs=PAIRS,
             numbers=values.shape[-1],
-            variables=variables,
+            variables=ordered_ones,
             key=key,
         )
 

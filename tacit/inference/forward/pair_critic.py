@@ -16,17 +16,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from tacit.inference.critic import CLIP, DataTower
-from tacit.inference.forward.summary import Summary, Variable
+from tacit.inference.critic import CLIP
+from tacit.inference.data_network import DataNetwork
+from tacit.inference.summary import Variable
 
 # What the latents bent by a flow are limited to.
 BENT_CLIP = 5.0
-
-
-# Channels of a summary, and how many numbers it has in the end.
-CHANNELS, LEARNT = 32, 64
-# Of a variable with an order and more numbers than this the tower sees the summary alone.
-MOST_NUMBERS = 512
 
 
 class PairCritic(eqx.Module):
@@ -36,10 +31,7 @@ class PairCritic(eqx.Module):
     that have an order.
     """
 
-    data: DataTower
-    summaries: tuple[Summary, ...]
-    variables: tuple[Variable, ...] = eqx.field(static=True)
-    numbers: int = eqx.field(static=True)
+    data: DataNetwork
     latent: eqx.nn.MLP
     last: eqx.nn.Linear
     num_products: int = eqx.field(static=True)
@@ -56,38 +48,19 @@ class PairCritic(eqx.Module):
         variables: Sequence[Variable] = (),
         key: jax.Array,
     ) -> None:
-        data_key, latent_key, last_key, *keys = jax.random.split(key, 3 + len(variables))
-        self.numbers, self.variables = numbers, tuple(variables)
-        self.summaries = tuple(
-            Summary(variable, 2, CHANNELS, LEARNT, key=each) for variable, each in zip(variables, keys, strict=True)
-        )
-        for variable in variables:
-            num_features += LEARNT - (2 * variable.size if variable.size > MOST_NUMBERS else 0)
+        data_key, latent_key, last_key = jax.random.split(key, 3)
         self.num_products = rank + num_latents + num_latents * (num_latents + 1) // 2
-        self.data = DataTower(num_features, self.num_products + pairs, width, key=data_key)
+        out_size = self.num_products + pairs
+        self.data = DataNetwork(num_features, out_size, width=width, numbers=numbers, variables=variables, key=data_key)
         self.latent = eqx.nn.MLP(2 * num_latents, rank + pairs, width, 2, jax.nn.silu, key=latent_key)
         self.last = eqx.nn.Linear(pairs, "scalar", use_bias=False, key=last_key)
 
     def of_data(self, features: jax.Array, beside: Any = 1.0) -> jax.Array:
         """phi, summed over the points of a data set, and a of each of them: (N, D) to (F + N K,). `beside`: 1 or 0,
         whether what is summarised is seen number by number too."""
-        body, head, F = jax.vmap(self._body, (0, None))(features, beside), self.data.head, self.num_products
+        body, head, F = self.data.bodies(features, beside), self.data.head, self.num_products
         phi = head.weight[:F] @ jnp.sum(body, axis=0) + head.bias[:F]
         return jnp.concatenate([phi, (body @ head.weight[F:].T + head.bias[F:]).reshape(-1)])
-
-    def _body(self, features: jax.Array, beside: Any) -> jax.Array:
-        """All but the last layer of the tower, of one point (F,)."""
-        views, rest = features[: 2 * self.numbers].reshape(2, self.numbers), features[2 * self.numbers :]
-        seen, end = [rest], 0
-        for variable, summary in zip(self.variables, self.summaries, strict=True):
-            seen.append(views[:, end : variable.start].reshape(-1))
-            end = variable.start + variable.size
-            own = views[:, variable.start : end]
-            seen.append(summary(own))
-            if variable.size <= MOST_NUMBERS:
-                seen.append(beside * own.reshape(-1))
-        seen.append(views[:, end:].reshape(-1))
-        return self.data.body(jnp.concatenate(seen))
 
     def of_latents(self, eps: jax.Array, bent: jax.Array) -> jax.Array:
         """psi and b of one draw: (d,), (d,) to (F + K,)."""

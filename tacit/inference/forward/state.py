@@ -12,8 +12,16 @@ from tacit.inference.problem import Arrays
 Simulations = tuple[jax.Array, jax.Array, jax.Array]
 
 
+class Normal(NamedTuple):
+    """loc (G,), tril (G, G)."""
+
+    loc: jax.Array
+    tril: jax.Array
+
+
 class Prepared(NamedTuple):
-    """A problem's arrays and scales, with the simulations these were read off: latents (P, G), data (P, N, D)."""
+    """A problem's arrays and scales, with the simulations these were read off: latents (P, G), data (P, N, D); and the
+    Gaussian that q starts as."""
 
     arrays: Arrays
     features: FeatureScale
@@ -21,13 +29,7 @@ class Prepared(NamedTuple):
     latent_spread: jax.Array
     latents: jax.Array
     data: jax.Array
-
-
-class Normal(NamedTuple):
-    """loc (G,), tril (G, G)."""
-
-    loc: jax.Array
-    tril: jax.Array
+    start: Normal
 
 
 class Begun(NamedTuple):

@@ -18,7 +18,7 @@ from tacit.inference.forward.coordinates import (
     local_scale,
     makers,
     restore,
-    run,
+    simulated,
 )
 from tacit.inference.forward.cover import EVERY, flow_optimizer, update_gen
 from tacit.inference.forward.ratio import FIRST_DECAY, judge, ratio_optimizer, update_disc
@@ -75,24 +75,31 @@ def fresh_simulations(budget: int, steps: int, *, external: bool) -> int:
     return min(max(fewest, wanted), most)
 
 
-def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Prepared:
-    """Simulates at the prior, and reads the scales off that."""
+def prepare(setup: Setup, key: jax.Array, arrays: Arrays, start: Normal | None = None) -> Prepared:
+    """Simulates at the prior, and reads the scales off that.
+
+    Args:
+      start: the Gaussian of unconstrained latents that q starts as; by default the prior's.
+    """
     keys = jax.random.split(key, setup.first)
     draw = jax.vmap(lambda k: prior_draw(k, setup.program, setup.layout, arrays.inputs))
-    latents, _, simulated = draw(keys)
+    latents, _, values = draw(keys)
     centre, spread = jnp.mean(latents, axis=0), jnp.std(latents, axis=0)
-    scale = feature_scale(setup.layout, arrays, simulated)
+    scale = feature_scale(setup.layout, arrays, values, own=setup.objective == "forward")
     if joined(setup.layout):
         # Each of the points has a scale of its own; their covariates never change, and say nothing.
-        rows = jax.vmap(lambda x: flat(setup, x))(simulated)[:, 0]
+        rows = jax.vmap(lambda x: flat(setup, x))(values)[:, 0]
         middle, width = robust(jnp.where(jnp.isfinite(rows), rows, jnp.nan))
         scale = FeatureScale(middle, jnp.where(width > 0, width, 1.0), jnp.zeros((1, 0)))
-    data = jax.vmap(lambda x: flat(setup, x))(simulated)
-    return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data)
+    data = jax.vmap(lambda x: flat(setup, x))(values)
+    begin = Normal(jnp.zeros_like(centre), jnp.eye(centre.size))
+    if start is not None:
+        begin = Normal((start.loc - centre) / spread, start.tril / spread[:, None])
+    return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data, begin)
 
 
 def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
-    """The state before the first step: q is the prior's Gaussian, r is small and random."""
+    """The state before the first step: q is the Gaussian to start as, r is small and random."""
     key, own = jax.random.split(key)
     make_critic, make_flow = makers(setup, data)
     critic_key, flow_key = jax.random.split(own)
@@ -107,7 +114,7 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         ratio_average=ratio,
         ratio_optimizer=ratio_optimizer(setup).init(ratio),
         judged=Judged(jnp.log(FIRST_DECAY) + zero, zero, zero, zero, zero),
-        q=Normal(jnp.zeros(size), jnp.eye(size)),
+        q=data.start,
         flow=bend,
         flow_average=bend,
         flow_optimizer=flow_optimizer().init(bend),
@@ -132,8 +139,8 @@ def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update 
     due = begins_round(rates, state.step) & (state.begun.held | room)
     # The last step takes in what was begun.
     due |= state.begun.held & (state.step + 1 >= rates.steps)
-    simulated = simulate_ahead if setup.layout.external else simulate
-    state = jax.lax.cond(due, lambda s: simulated(setup, rates, data, simulate_key, s), lambda s: s, state)
+    made = simulate_ahead if setup.layout.external else simulate
+    state = jax.lax.cond(due, lambda s: made(setup, rates, data, simulate_key, s), lambda s: s, state)
     if only != "Gen":
         state = update_disc(setup, rates, data, disc_key, state)
     if only != "Disc":
@@ -156,7 +163,7 @@ def simulate(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: 
     """Simulates at draws of q, widened, and of the prior, and puts that into the ring."""
     key, run_key = jax.random.split(key)
     latents = _propose(setup, rates, data, key, state)
-    return _take_in(setup, rates, data, state, latents, _simulated(setup, data, run_key, latents))
+    return _take_in(setup, rates, data, state, latents, simulated(setup, data, run_key, latents))
 
 
 def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
@@ -166,12 +173,12 @@ def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, s
 
     def finish(state: State) -> State:
         latents, run_key, _ = state.begun
-        return _take_in(setup, rates, data, state, latents, _simulated(setup, data, run_key, latents))
+        return _take_in(setup, rates, data, state, latents, simulated(setup, data, run_key, latents))
 
     def begin(state: State) -> Begun:
         latents = _propose(setup, rates, data, key, state)
         with ahead():
-            nothing = _simulated(setup, data, run_key, latents)
+            nothing = simulated(setup, data, run_key, latents)
         # Compiled programs leave out what nothing depends on.
         return Begun(latents, run_key, jnp.all(nothing == nothing[:1]))
 
@@ -190,17 +197,9 @@ def _propose(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: 
     return jnp.where(jax.random.bernoulli(choice_key, SIMULATED_PRIOR, (setup.fresh, 1)), of_prior, of_q)
 
 
-def _simulated(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> jax.Array:
-    """(S, N, D): a data set at each of the latents."""
-    runs = jax.vmap(lambda k, u: run(setup, data, k, u))(jax.random.split(key, len(latents)), latents)
-    return jax.vmap(lambda x: flat(setup, x))(runs.observed)
-
-
-def _take_in(
-    setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array
-) -> State:
-    finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
-    ring = rings.write(state.ring, latents, simulated)
+def _take_in(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, values: jax.Array) -> State:
+    finite = jnp.all(jnp.isfinite(values), axis=(1, 2))
+    ring = rings.write(state.ring, latents, values)
     if comes_near(setup.layout):
         newest, over = setup.fresh, NEAR_OVER * rates.rounds
     else:
@@ -209,7 +208,7 @@ def _take_in(
     local, rate = local_scale(setup, data, ring, newest), jnp.minimum(1.0, 1.0 / over)
     return state._replace(
         ring=ring,
-        judged=judge(setup, rates, data, state, latents, simulated),
+        judged=judge(setup, rates, data, state, latents, values),
         local=jax.tree.map(
             lambda old, new: old + rate * jnp.where(jnp.isfinite(new), new - old, 0.0), state.local, local
         ),

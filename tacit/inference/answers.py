@@ -1,0 +1,79 @@
+"""Posteriors of other data sets, at once, from one finished fit under the amortized objective."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from tacit.errors import InferenceError
+from tacit.inference import amortized, finish, reliability
+from tacit.inference.options import InferenceOptions, Start
+from tacit.inference.planning import DEFAULT_PARTS, plan
+from tacit.inference.problem import Arrays, Problem, arrays
+
+
+class Answer(NamedTuple):
+    """The posterior of one data set: draws of every latent and deterministic variable in its own space, draws along
+    axis 0; figures to judge it by, JSON-able; and sentences, empty when nothing speaks against it."""
+
+    posterior: dict[str, np.ndarray]
+    diagnostics: dict[str, Any]
+    warnings: list[str]
+
+
+class Answers:
+    """Posteriors of data sets of the same shapes and covariates as those of the fit. The first answer of a number of
+    draws compiles; further ones take milliseconds."""
+
+    def __init__(self, problem: Problem, options: InferenceOptions, variational: Mapping[str, np.ndarray]) -> None:
+        """Takes up a fit.
+
+        Args:
+          problem, options: of the fit.
+          variational: what the fit ended with, by name.
+
+        Raises:
+          InferenceError: it was not a fit under the amortized objective.
+        """
+        if options.objective != "amortized" or "law" not in variational:
+            raise InferenceError("posteriors of other data sets come of a fit with objective 'amortized'")
+        self._problem = problem
+        self._setup, _, self._options = plan(problem, options, DEFAULT_PARTS)
+        own = arrays(problem, self._setup.layout)
+        shape = jax.eval_shape(lambda: amortized.flat(self._setup, own.observed)).shape
+        self._data, self._learnt = amortized.restored(own, shape, variational)
+        self._furthest = np.asarray(variational["furthest"])
+        self._sample = jax.jit(functools.partial(amortized.sample, self._setup), static_argnums=4)
+        self._moments = jax.jit(functools.partial(amortized.moments, self._setup))
+
+    def answer(self, observed: Mapping[str, Any], *, seed: int, num_draws: int) -> Answer:
+        """The posterior given these observed variables, in the model's own shapes.
+
+        The same seed and data give the same draws.
+        """
+        given = self._arrays(observed).observed
+        sample = functools.partial(self._sample, self._data, self._learnt, given)
+        resample = self._options.resample is not False
+        drawn = finish.draw(sample, jax.random.key(seed), num_draws, resample=resample)
+        figures = finish.weighed(drawn)
+        figures["surprise"] = amortized.surprise(self._setup, self._data, self._furthest, given)
+        return Answer(drawn.posterior, figures, reliability.answer_warnings(figures, drawn.posterior))
+
+    def start(self, observed: Mapping[str, Any]) -> Start:
+        """Where a fit of these observed variables by themselves may begin."""
+        mean, root = self._moments(self._data, self._learnt, self._arrays(observed).observed)
+        covariance = np.asarray(root, np.float64) @ np.asarray(root, np.float64).T
+        return Start(mean=np.asarray(mean).tolist(), covariance=covariance.tolist())
+
+    def _arrays(self, observed: Mapping[str, Any]) -> Arrays:
+        layout = self._setup.layout
+        given = arrays(Problem(self._problem.program, observed, self._problem.inputs, self._problem.axes), layout)
+        for name, value in given.observed.items():
+            expected = self._data.arrays.observed[name].shape
+            if value.shape != expected:
+                raise InferenceError(
+                    f"{name} has another shape than in the fit: a network knows data sets of one shape"
+                )
+        return given

@@ -1,0 +1,79 @@
+"""What a network sees of a whole data set that a simulator made: every number of each point, and learnt summaries of
+what has an order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from tacit.inference.critic import DataTower
+from tacit.inference.summary import Summary, Variable
+
+# Channels of a summary, and how many numbers it has in the end.
+CHANNELS, LEARNT = 32, 64
+# Of a variable with an order and more numbers than this the tower sees the summary alone.
+MOST_NUMBERS = 512
+
+
+class DataNetwork(eqx.Module):
+    """A tower of data points, that also sees a learnt summary of each observed variable that has an order.
+
+    The features of a point begin with its `numbers` observed ones, on each of `views` scales one after the other;
+    `variables` are those of them that have an order.
+    """
+
+    tower: DataTower
+    summaries: tuple[Summary, ...]
+    variables: tuple[Variable, ...] = eqx.field(static=True)
+    numbers: int = eqx.field(static=True)
+    views: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        num_features: int,
+        out_size: int,
+        *,
+        width: int,
+        numbers: int = 0,
+        views: int = 2,
+        variables: Sequence[Variable] = (),
+        key: jax.Array,
+    ) -> None:
+        key, *keys = jax.random.split(key, 1 + len(variables))
+        self.numbers, self.views, self.variables = numbers, views, tuple(variables)
+        self.summaries = tuple(
+            Summary(variable, views, CHANNELS, LEARNT, key=each) for variable, each in zip(variables, keys, strict=True)
+        )
+        for variable in variables:
+            num_features += LEARNT - (views * variable.size if variable.size > MOST_NUMBERS else 0)
+        self.tower = DataTower(num_features, out_size, width, key=key)
+
+    @property
+    def head(self) -> eqx.nn.Linear:
+        """The last layer: of a sum over points it is what it is of each, summed."""
+        return self.tower.head
+
+    def bodies(self, features: jax.Array, beside: Any = 1.0) -> jax.Array:
+        """All but the last layer, of points (N, F). `beside`: 1 or 0, whether what is summarised is seen number by
+        number too."""
+        return jax.vmap(self._body, (0, None))(features, beside)
+
+    def __call__(self, features: jax.Array) -> jax.Array:
+        """(N, F) to (out_size,): the mean over points."""
+        return self.head(jnp.mean(self.bodies(features), axis=0))
+
+    def _body(self, features: jax.Array, beside: Any) -> jax.Array:
+        own = self.views * self.numbers
+        views, rest = features[:own].reshape(self.views, self.numbers), features[own:]
+        seen, end = [rest], 0
+        for variable, summary in zip(self.variables, self.summaries, strict=True):
+            seen.append(views[:, end : variable.start].reshape(-1))
+            end = variable.start + variable.size
+            ordered = views[:, variable.start : end]
+            seen.append(summary(ordered))
+            if variable.size <= MOST_NUMBERS:
+                seen.append(beside * ordered.reshape(-1))
+        seen.append(views[:, end:].reshape(-1))
+        return self.tower.body(jnp.concatenate(seen))

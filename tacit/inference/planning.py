@@ -1,0 +1,105 @@
+"""What a fit is to be, from the problem and what was chosen: its static setup, its rates, and its number of steps."""
+
+import jax.numpy as jnp
+
+from tacit.errors import InferenceError
+from tacit.inference import amortized, forward, laws, variational
+from tacit.inference.options import InferenceOptions, Objective
+from tacit.inference.parts import Parts
+from tacit.inference.problem import Layout, Problem, arrays, layout
+from tacit.inference.state import Rates, Setup
+
+DEFAULT_PARTS = Parts()
+# Of the ratio estimator, unless asked otherwise.
+RATIO_RATES = {"reverse": 5e-3, "forward": forward.RATIO_RATE, "amortized": amortized.RATIO_RATE}
+
+
+def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Setup, Rates, InferenceOptions]:
+    """What of a fit is static, what is not, and the options with their number of steps."""
+    structure = layout(problem)
+    if parts.ratio_estimator is None and set(parts.scales) != {""}:
+        raise InferenceError(
+            "the default ratio estimator has one output: scale must be one number, or give a ratio_estimator that "
+            "returns a dict with scale's keys"
+        )
+    hidden = [site.name for site in structure.locals if not site.has_density]
+    if hidden and (options.contrast == "marginal" or options.method == "klqp"):
+        raise InferenceError(
+            f"local latent {hidden[0]!r} is implicit: without a density of its own it can be inferred under "
+            "contrast 'empirical' only. Or let it be drawn inside the simulator of what is observed, and not inferred."
+        )
+    objective = _objective(options, parts, structure)
+    if options.start is not None and len(options.start.mean) != structure.global_dim:
+        raise InferenceError(
+            f"start has {len(options.start.mean)} numbers, and the model {structure.global_dim} global latent numbers"
+        )
+    family = options.family or {"reverse": "full_rank", "forward": forward.AUTOMATIC, "amortized": "mixture"}[objective]
+    if objective == "reverse":
+        laws.check(family, structure, program=parts.variational is not None)
+    if parts.variational is not None:
+        variational.check(parts.variational, problem.program, structure, arrays(problem, structure))
+    setup = Setup(
+        program=problem.program,
+        layout=structure,
+        parts=parts,
+        family=family,
+        disc_optimizer=options.disc_optimizer.resolved(),
+        gen_optimizer=options.gen_optimizer.resolved(),
+        method=options.method,
+        contrast=options.contrast,
+        ratio_loss="callable" if parts.ratio_loss is not None else options.resolved_ratio_loss,
+        latent_samples=options.latent_samples,
+        points=options.resolved_points(structure.num_points),
+        replicates=options.resolved_replicates(structure.num_points),
+        disc_updates=options.disc_updates,
+        gen_updates=options.gen_updates,
+        gen_samples=options.gen_samples,
+        gen_points=options.resolved_gen_points(structure.num_points),
+        width=options.width or (64 if objective == "reverse" else forward.WIDTH),
+        rank=options.rank or (16 if objective == "reverse" else forward.RANK),
+        restarts=options.restarts,
+        objective=objective,
+    )
+    external = bool(structure.external)
+    steps = options.resolved_steps(objective=objective, external=external)
+    budget = options.resolved_simulations(external=external)
+    first = fresh = 0
+    if objective == "forward":
+        first = forward.first_simulations(budget)
+        fresh = forward.fresh_simulations(budget, steps, external=external)
+        setup = setup._replace(first=first, fresh=fresh, ring=min(budget, forward.RING))
+    elif objective == "amortized":
+        numbers = structure.num_points * sum(site.size for site in structure.observed)
+        first = amortized.held_out(budget)
+        fresh = amortized.fresh_simulations(budget, steps, external=external)
+        setup = setup._replace(first=first, fresh=fresh, ring=amortized.kept(budget, numbers))
+    rates = Rates(
+        steps=jnp.float32(steps),
+        disc=jnp.float32(options.disc_learning_rate or RATIO_RATES[objective]),
+        gen=jnp.float32(options.gen_learning_rate),
+        proposal_width=jnp.float32(options.proposal_width),
+        tolerance=jnp.float32(options.flat_tolerance if options.stop_when_flat else -1.0),
+        simulations=jnp.int32(budget),
+        # External simulations are taken in a round after they were begun.
+        rounds=jnp.float32((budget - first) // fresh + (external and objective == "forward") if fresh else 0),
+    )
+    return setup, rates, options.model_copy(update={"steps": steps})
+
+
+def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> Objective:
+    """The one asked for, or the one that suits the problem.
+
+    Raises:
+      InferenceError: the problem or the parts are not for the objective that was asked for.
+    """
+    whole = options.objective if options.objective == "amortized" else "forward"
+    wrong = options.unfit_for(whole)
+    if wrong is None and structure.locals:
+        wrong = f"is for global latents, and {structure.locals[0].name!r} is of each data point"
+    if wrong is None and parts != DEFAULT_PARTS:
+        wrong = "has a ratio estimator, losses and optimizers of its own: leave `parts` out"
+    if options.objective in ("forward", "amortized") and wrong is not None:
+        raise InferenceError(f"objective {whole!r} {wrong}; use objective 'reverse'")
+    if options.objective is not None:
+        return options.objective
+    return "forward" if wrong is None and structure.num_points <= forward.FEW_POINTS else "reverse"
