@@ -123,7 +123,7 @@ def _values(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if "$ref" in schema:
-        return "an optimizer"
+        return {"OptimizerOptions": "an optimizer", "Start": "`mean`, `covariance`"}[schema["$ref"].rpartition("/")[2]]
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     if low is None:
         return {"boolean": "`true`, `false`", "object": "an object", "string": "a name"}[schema["type"]]
