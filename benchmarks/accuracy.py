@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.infer import MCMC, NUTS
 
+from benchmarks.amortized import amortized
 from benchmarks.calibration import calibration
 from benchmarks.comparing import compare
 from benchmarks.empirical import empirical
@@ -170,6 +171,7 @@ BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "calibration": calibration,
     "network": network,
     "sbibm": sbibm,
+    "amortized": amortized,
     "simulators": simulators,
 }
 

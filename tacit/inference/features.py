@@ -4,20 +4,24 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import ndtri
 
 from tacit.inference.families import GaussianBlocks, at_points
 from tacit.inference.problem import Arrays, Layout
 
 # From this many data points on, their own spread sets the scale; with fewer, that of simulations from the prior.
 ENOUGH_POINTS = 8
+QUANTILES = 64
 
 
 class FeatureScale(NamedTuple):
-    """`centre`, `spread` (D,) of the observed values; `covariates` (N, C), standardised."""
+    """`centre`, `spread` (D,) of the observed values; `covariates` (N, C), standardised; `quantiles` (K, D) of values
+    simulated at the prior, at equal steps."""
 
     centre: jax.Array
     spread: jax.Array
     covariates: jax.Array
+    quantiles: jax.Array
 
 
 def feature_scale(
@@ -43,7 +47,7 @@ def feature_scale(
     covariates = jnp.concatenate([jnp.zeros((structure.num_points, 0)), *columns], axis=1)
     deviation = jnp.std(covariates, axis=0)
     covariates = (covariates - jnp.mean(covariates, axis=0)) / jnp.where(deviation > 0, deviation, 1.0)
-    return FeatureScale(centre, spread, covariates)
+    return FeatureScale(centre, spread, covariates, quantiles(theirs))
 
 
 def flatten(structure: Layout, observed: dict[str, jax.Array]) -> jax.Array:
@@ -89,6 +93,19 @@ def num_features(structure: Layout, data: Arrays) -> int:
     )
     k = structure.local_dim
     return observed + covariates + (k + k * (k + 1) // 2 + k * structure.global_dim if k else 0)
+
+
+def quantiles(x: jax.Array) -> jax.Array:
+    """(K, D): at equal steps along axis 0; missing values are left out."""
+    return jnp.nan_to_num(jnp.nanquantile(x, (jnp.arange(QUANTILES) + 0.5) / QUANTILES, axis=0))
+
+
+def ranked(scale: FeatureScale, values: jax.Array) -> jax.Array:
+    """Values (..., D) as the standard normal ones of the same rank among those simulated; no further out than the
+    outermost quantiles. Small and large numbers are told apart alike, whatever the scale they vary on."""
+    normal = ndtri((jnp.arange(QUANTILES) + 0.5) / QUANTILES)
+    of_one = jax.vmap(lambda x, knots: jnp.interp(x, knots, normal), (1, 1), 1)
+    return of_one(values.reshape(-1, values.shape[-1]), scale.quantiles).reshape(values.shape)
 
 
 def robust(x: jax.Array) -> tuple[jax.Array, jax.Array]:

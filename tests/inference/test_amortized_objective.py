@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tacit.errors import InferenceError
 from tacit.inference import Answers, InferenceOptions, Problem, amortized, finalize, fit, initialize, load, run, save
 from tacit.inference.amortized.networks import COMPONENTS, Mixture
+from tacit.inference.features import FeatureScale, quantiles, ranked
 from tacit.inference.options import Start
 from tacit.ppl import Implicit, Normal, plate
 
@@ -119,6 +120,16 @@ def test_a_mixture_is_a_density_and_has_its_moments():
     assert float(density.sum()) == pytest.approx(1.0, abs=1e-3)
     assert float(density @ grid[:, 0]) == pytest.approx(float(mean[0]), abs=1e-3)
     assert float(density @ (grid[:, 0] - mean[0]) ** 2) == pytest.approx(float(root[0, 0]) ** 2, rel=1e-2)
+
+
+def test_ranks_tell_small_and_large_numbers_alike():
+    """The logarithm of a lognormal number is the normal one of the same rank; what is missing is left out."""
+    normal = jax.random.normal(KEY, (20_000, 2))
+    values = jnp.exp(3.0 * normal).at[:100, 1].set(jnp.nan)
+    scale = FeatureScale(jnp.zeros(2), jnp.ones(2), jnp.zeros((1, 0)), quantiles(values))
+    seen = ranked(scale, jnp.exp(jnp.array([[-6.0, 0.0], [3.0, -3.0]]))[:, None])
+    np.testing.assert_allclose(seen[:, 0], [[-2.0, 0.0], [1.0, -1.0]], atol=0.1)
+    assert float(ranked(scale, jnp.full((1, 2), 1e9))[0, 0]) == float(ranked(scale, jnp.full((1, 2), 1e12))[0, 0])
 
 
 def test_data_outside_what_the_model_makes_are_told(answers):

@@ -73,9 +73,7 @@ class MixtureNetwork(eqx.Module):
         key: jax.Array,
     ) -> None:
         data_key, key = jax.random.split(key)
-        self.data = DataNetwork(
-            num_features, width, width=width, numbers=numbers, views=1, variables=variables, key=data_key
-        )
+        self.data = DataNetwork(num_features, width, width=width, numbers=numbers, variables=variables, key=data_key)
         out_size = COMPONENTS * (1 + size + size * (size + 1) // 2)
         self.network = eqx.nn.MLP(width, out_size, width, 2, jax.nn.silu, key=key)
         self.size = size
@@ -111,9 +109,7 @@ class GapCritic(eqx.Module):
         key: jax.Array,
     ) -> None:
         data_key, latent_key, key = jax.random.split(key, 3)
-        self.data = DataNetwork(
-            num_features, width, width=width, numbers=numbers, views=1, variables=variables, key=data_key
-        )
+        self.data = DataNetwork(num_features, width, width=width, numbers=numbers, variables=variables, key=data_key)
         self.latent = eqx.nn.Linear(2 * size + COMPONENTS, width, key=latent_key)
         self.network = eqx.nn.MLP(width, "scalar", width, 1, jax.nn.silu, key=key)
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from tacit.inference import networks
 from tacit.inference.amortized.networks import GapCritic, Mixture, MixtureNetwork
 from tacit.inference.amortized.state import Best, Prepared, State
+from tacit.inference.features import ranked
 from tacit.inference.forward import begins_round
 from tacit.inference.forward import ring as rings
 from tacit.inference.forward.coordinates import draw_prior, simulated, variables
@@ -59,7 +60,7 @@ def fresh_simulations(budget: int, steps: int, *, external: bool) -> int:
 
 def makers(setup: Setup, data: Prepared) -> Networks:
     numbers, key = data.data.shape[-1], jax.random.key(0)
-    num_features = numbers + data.features.covariates.shape[-1]
+    num_features = 2 * numbers + data.features.covariates.shape[-1]
     known = {"width": setup.width, "numbers": numbers, "variables": variables(setup.layout), "key": key}
     size = setup.layout.global_dim
     return Networks(
@@ -69,10 +70,14 @@ def makers(setup: Setup, data: Prepared) -> Networks:
 
 
 def features_of(data: Prepared, values: jax.Array) -> jax.Array:
-    """(..., N, F): data (..., N, D) on the scale of the prior, and covariates."""
-    seen = jnp.arcsinh((values - data.features.centre) / data.features.spread)
+    """(..., N, F): data (..., N, D) on the scale of the prior, by their ranks among simulations, and covariates."""
     covariates = data.features.covariates
-    return jnp.concatenate([seen, jnp.broadcast_to(covariates, (*seen.shape[:-1], covariates.shape[-1]))], axis=-1)
+    columns = [
+        jnp.arcsinh((values - data.features.centre) / data.features.spread),
+        ranked(data.features, values),
+        jnp.broadcast_to(covariates, (*values.shape[:-1], covariates.shape[-1])),
+    ]
+    return jnp.concatenate(columns, axis=-1)
 
 
 def init(setup: Setup, key: jax.Array, data: Prepared) -> State:

@@ -112,17 +112,26 @@ def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax
         return judged
     finite = jnp.all(jnp.isfinite(simulated), axis=(1, 2))
 
-    def loss_on(pool: Simulations) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    def asked(pool: Simulations, beside: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """r's loss on these, and by how much it would rise were all parameters larger alike."""
         near = groups // 2
         apart = tuple(x[near * size : groups * size].reshape(groups - near, size, *x.shape[1:]) for x in pool)
-        return _contrast_loss(setup, data, state, *_with_near(state, apart, pool, near))
+        loss = _contrast_loss(setup, data, state, *_with_near(state, apart, pool, near))
 
-    loss = loss_on((latents, jnp.where(finite[:, None, None], simulated, 0.0), finite))
-    beside = jnp.full(groups, beside_now(state))
-    (value, _), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio_average, beside)
-    known, _ = loss_on(rings.middle(state.ring, len(latents)))(state.ratio_average, beside)
-    now = jnp.sum(gradient * state.ratio_average)
-    now = jnp.where(jnp.isfinite(now), now, 0.0)
+        def of(ratio: jax.Array) -> jax.Array:
+            return loss(ratio, jnp.full(groups, beside))[0]
+
+        return jax.jvp(of, (state.ratio_average,), (state.ratio_average,))
+
+    new = latents, jnp.where(finite[:, None, None], simulated, 0.0), finite
+    known = rings.middle(state.ring, len(latents))
+    # One program for all questions: it is compiled once.
+    questions = [(new, beside_now(state)), (known, beside_now(state))]
+    if has_choice(setup.layout):
+        questions += [(new, jnp.zeros(())), (new, jnp.ones(()))]
+    stacked = jax.tree.map(lambda *each: jnp.stack(each), *questions)
+    values, slopes = jax.lax.map(lambda question: asked(*question), stacked)
+    now = jnp.where(jnp.isfinite(slopes[0]), slopes[0], 0.0)
 
     def told(average: jax.Array, now: jax.Array) -> jax.Array:
         return average + jnp.where(jnp.isfinite(now), now - average, 0.0) / TOLD_OVER
@@ -132,9 +141,8 @@ def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax
     moved = judged.log_decay + DECAY_STEP * pull / jnp.sqrt(jnp.maximum(square, 1e-30))
     gain = judged.beside
     if has_choice(setup.layout):
-        without, both = (loss(state.ratio_average, jnp.full(groups, each))[0] for each in (0.0, 1.0))
-        gain = jnp.where(state.step < CHOOSE_UNTIL * rates.steps, told(gain, without - both), gain)
-    gap = told(judged.gap, value - known)
+        gain = jnp.where(state.step < CHOOSE_UNTIL * rates.steps, told(gain, values[2] - values[3]), gain)
+    gap = told(judged.gap, values[0] - values[1])
     return Judged(jnp.clip(moved, jnp.log(low), jnp.log(high)), pull, square, gain, gap)
 
 

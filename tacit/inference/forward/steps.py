@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.inference import networks
-from tacit.inference.features import FeatureScale, feature_scale, robust
+from tacit.inference.features import FeatureScale, feature_scale, quantiles, robust
 from tacit.inference.forward import ring as rings
 from tacit.inference.forward.coordinates import (
     comes_near,
@@ -89,8 +89,9 @@ def prepare(setup: Setup, key: jax.Array, arrays: Arrays, start: Normal | None =
     if joined(setup.layout):
         # Each of the points has a scale of its own; their covariates never change, and say nothing.
         rows = jax.vmap(lambda x: flat(setup, x))(values)[:, 0]
-        middle, width = robust(jnp.where(jnp.isfinite(rows), rows, jnp.nan))
-        scale = FeatureScale(middle, jnp.where(width > 0, width, 1.0), jnp.zeros((1, 0)))
+        rows = jnp.where(jnp.isfinite(rows), rows, jnp.nan)
+        middle, width = robust(rows)
+        scale = FeatureScale(middle, jnp.where(width > 0, width, 1.0), jnp.zeros((1, 0)), quantiles(rows))
     data = jax.vmap(lambda x: flat(setup, x))(values)
     begin = Normal(jnp.zeros_like(centre), jnp.eye(centre.size))
     if start is not None:
