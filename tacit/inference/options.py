@@ -19,8 +19,10 @@ ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
 # The budget of the forward objective, unless told otherwise; of a simulator that is not JAX.
 SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
-# Steps unless told otherwise.
+# Steps unless told otherwise; and under the forward objective with at most so many simulations, of which more is learnt
+# each. Of very few that would be learnt by heart: so there are at most so many steps for each simulation.
 STEPS = 12_000
+FEW_SIMULATIONS, STEPS_OF_FEW, STEPS_PER_SIMULATION = 25_000, 20_000, 2
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
 MAX_REPLICATES = 2
@@ -92,8 +94,8 @@ class InferenceOptions(BaseModel):
         None,
         ge=100,
         le=1_000_000,
-        description="Updates of the variational family. By default 12,000; under the forward objective at most as many "
-        "as simulations, since of few of them more would be learnt by heart.",
+        description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
+        "most 25,000 simulations; but no more than two for each simulation, since more would be learnt by heart.",
     )
     start: Start | None = Field(
         None,
@@ -262,7 +264,11 @@ class InferenceOptions(BaseModel):
         """Updates to make under this objective; `external`: the simulator is not JAX."""
         if self.steps is not None:
             return self.steps
-        return STEPS if objective == "reverse" else min(STEPS, self.resolved_simulations(external=external))
+        if objective == "reverse":
+            return STEPS
+        simulations = self.resolved_simulations(external=external)
+        most = STEPS_OF_FEW if objective == "forward" and simulations <= FEW_SIMULATIONS else STEPS
+        return min(most, STEPS_PER_SIMULATION * simulations)
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 
 # Axes at least this long have an order to learn from. A shorter last axis counts the numbers at each position.
 FEWEST = 12
+# Of so few numbers there is nothing to summarise.
+FEW_NUMBERS = 32
 # At most so many axes are taken for positions.
 MOST_AXES = 3
 # The last level has at most so many positions along an axis.
@@ -40,7 +42,8 @@ def ordered(shapes: Sequence[tuple[int, ...]]) -> tuple[Variable, ...]:
     found, start = [], 0
     for shape in shapes:
         axes = shape if not shape or shape[-1] >= FEWEST else shape[:-1]
-        if axes and min(axes) >= FEWEST and len(axes) <= MOST_AXES:
+        long = axes and min(axes) >= FEWEST and math.prod(shape) > FEW_NUMBERS
+        if long and len(axes) <= MOST_AXES:
             found.append(Variable(start, axes, math.prod(shape) // math.prod(axes)))
         start += math.prod(shape)
     return tuple(found)

@@ -28,7 +28,7 @@ def test_what_has_an_order(shape, axes, depth):
     assert ordered([(2, 2), shape]) == (Variable(4, axes, depth),)
 
 
-@pytest.mark.parametrize("shape", [(), (11,), (5, 3), (3, 40), (12, 12, 12, 12)])
+@pytest.mark.parametrize("shape", [(), (11,), (5, 3), (3, 40), (12, 12, 12, 12), (32,), (16, 2)])
 def test_what_has_none(shape):
     assert ordered([shape]) == ()
 

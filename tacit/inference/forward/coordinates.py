@@ -17,7 +17,7 @@ from tacit.inference.forward.ring import Ring
 from tacit.inference.forward.state import Prepared, State
 from tacit.inference.problem import Layout, Run, prior_draw, run_points
 from tacit.inference.state import Setup
-from tacit.inference.summary import Variable, ordered
+from tacit.inference.summary import FEW_NUMBERS, Variable, ordered
 
 # Data points told apart by covariates, of so many numbers together at most, are learnt as one.
 MOST_JOINED = 256
@@ -27,8 +27,6 @@ SPLITS = 4
 FLOW_WIDTH = 64
 # Further out than this in eps, where q has no mass, the flow is taken to be as it is there: lest it overflow.
 FAR = 30.0
-# Of so few numbers some simulations come near the observed ones, and the finest scale is wanted there.
-FEW_NUMBERS = 32
 
 
 def joined(structure: Layout) -> bool:
@@ -96,7 +94,7 @@ def log_normal(eps: jax.Array, width: Any) -> jax.Array:
 
 
 def comes_near(structure: Layout) -> bool:
-    """Whether there are so few observed numbers that simulations come near them."""
+    """Whether there are so few observed numbers that some simulations come near them, and the finest scale tells."""
     return structure.num_points * sum(site.size for site in structure.observed) <= FEW_NUMBERS
 
 
