@@ -1,5 +1,6 @@
 """What a user may choose about a fit. The defaults are the calibrated recipe; nothing needs choosing."""
 
+import math
 from typing import Literal, Self
 
 import numpy as np
@@ -19,10 +20,9 @@ ScheduleName = Literal["constant", "cosine", "linear", "exponential"]
 
 # The budget of the forward objective, unless told otherwise; of a simulator that is not JAX.
 SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
-# Steps unless told otherwise; and under the forward objective with at most so many simulations, of which more is learnt
-# each. Of very few that would be learnt by heart: so there are at most so many steps for each simulation.
+# Steps unless told otherwise; and under the forward objective with few simulations, of which more is learnt.
 STEPS = 12_000
-FEW_SIMULATIONS, STEPS_OF_FEW, STEPS_PER_SIMULATION = 25_000, 20_000, 2
+FEW_SIMULATIONS, STEPS_OF_FEW = 25_000, 20_000
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
 MAX_REPLICATES = 2
@@ -95,7 +95,8 @@ class InferenceOptions(BaseModel):
         ge=100,
         le=1_000_000,
         description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
-        "most 25,000 simulations; but no more than two for each simulation, since more would be learnt by heart.",
+        "most 25,000 simulations; but no more than one for each of 1,000 simulations, and two for each of 10,000: more "
+        "would be learnt by heart.",
     )
     start: Start | None = Field(
         None,
@@ -268,7 +269,9 @@ class InferenceOptions(BaseModel):
             return STEPS
         simulations = self.resolved_simulations(external=external)
         most = STEPS_OF_FEW if objective == "forward" and simulations <= FEW_SIMULATIONS else STEPS
-        return min(most, STEPS_PER_SIMULATION * simulations)
+        # More for each would be learnt by heart: of 1,000 after one, of 10,000 not yet after two.
+        each = min(max(1.0, math.log10(simulations / 100)), 2.0)
+        return min(most, int(each * simulations))
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""
