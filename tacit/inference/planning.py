@@ -71,8 +71,9 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
     elif objective == "amortized":
         numbers = structure.num_points * sum(site.size for site in structure.observed)
         first = amortized.held_out(budget)
-        fresh = amortized.fresh_simulations(budget, steps, external=external)
-        setup = setup._replace(first=first, fresh=fresh, ring=amortized.kept(budget, numbers))
+        ring = amortized.kept(budget, numbers)
+        fresh = min(ring, amortized.fresh_simulations(budget, steps, external=external))
+        setup = setup._replace(first=first, fresh=fresh, ring=ring)
     rates = Rates(
         steps=jnp.float32(steps),
         disc=jnp.float32(options.disc_learning_rate or RATIO_RATES[objective]),

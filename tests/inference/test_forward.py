@@ -9,6 +9,7 @@ from scipy import stats
 
 from tacit.errors import DivergedError, InferenceError
 from tacit.inference import (
+    Answers,
     InferenceOptions,
     Parts,
     Problem,
@@ -506,3 +507,15 @@ def test_a_simulator_that_always_fails_says_why(outside):
     (folder / "broken").touch()
     with pytest.raises(DivergedError, match="most often ValueError: bad luck"):
         run(initialize(KEY, problem, options=OUTSIDE))
+
+
+def test_a_simulator_that_is_not_jax_amortized(outside):
+    problem, folder = outside
+    (folder / "calls").write_text("")
+    options = InferenceOptions(objective="amortized", simulations=600, steps=300)
+    result = fit(KEY, problem, options=options, num_draws=500)
+    assert len((folder / "calls").read_text()) == result.diagnostics["simulations"] <= 600
+    assert result.diagnostics["simulation_failures"]["ValueError: bad luck"] > 20
+    answers = Answers(problem, options, result.variational)
+    assert np.all(np.isfinite(answers.answer({"x": np.zeros(2)}, seed=0, num_draws=100).posterior["theta"]))
+    assert len((folder / "calls").read_text()) == result.diagnostics["simulations"]
