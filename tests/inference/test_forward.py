@@ -512,6 +512,7 @@ def test_a_simulator_that_always_fails_says_why(outside):
 def test_a_simulator_that_is_not_jax_amortized(outside):
     problem, folder = outside
     (folder / "calls").write_text("")
+    (folder / "broken").unlink(missing_ok=True)
     options = InferenceOptions(objective="amortized", simulations=600, steps=300)
     result = fit(KEY, problem, options=options, num_draws=500)
     assert len((folder / "calls").read_text()) == result.diagnostics["simulations"] <= 600
