@@ -9,9 +9,13 @@ import numpy as np
 
 from tacit.errors import InferenceError
 from tacit.inference import amortized, finish, reliability
+from tacit.inference.forward import Draws
 from tacit.inference.options import InferenceOptions, Start
 from tacit.inference.planning import DEFAULT_PARTS, plan
 from tacit.inference.problem import Arrays, Problem, arrays
+
+# So many draws of q are made at least.
+FEWEST_DRAWN = 1024
 
 
 class Answer(NamedTuple):
@@ -24,8 +28,8 @@ class Answer(NamedTuple):
 
 
 class Answers:
-    """Posteriors of data sets of the same shapes and covariates as those of the fit. The first answer of a number of
-    draws compiles; further ones take milliseconds."""
+    """Posteriors of data sets of the same shapes and covariates as those of the fit. The first answer compiles, and the
+    first of more draws than a power of two; others take milliseconds."""
 
     def __init__(self, problem: Problem, options: InferenceOptions, variational: Mapping[str, np.ndarray]) -> None:
         """Takes up a fit.
@@ -54,7 +58,14 @@ class Answers:
         The same seed and data give the same draws.
         """
         given = self._arrays(observed).observed
-        sample = functools.partial(self._sample, self._data, self._learnt, given)
+
+        def sample(key: jax.Array, wanted: int) -> Draws:
+            # One compiled program for all numbers of draws up to a power of two.
+            draws = self._sample(
+                self._data, self._learnt, given, key, max(FEWEST_DRAWN, 1 << (wanted - 1).bit_length())
+            )
+            return jax.tree.map(lambda x: x[:wanted], draws)
+
         resample = self._options.resample is not False
         drawn = finish.draw(sample, jax.random.key(seed), num_draws, resample=resample)
         figures = finish.weighed(drawn)

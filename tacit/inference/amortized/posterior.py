@@ -26,7 +26,7 @@ WEIGHED = 400
 # Posteriors are offered where the intervals of every latent number cover at most so much less than they say, beyond
 # twice the standard error of what was measured.
 MOST_SHORT = 0.05
-AT_ONCE = 256
+AT_ONCE, WEIGHED_AT_ONCE = 256, 4096
 
 
 class Rows(NamedTuple):
@@ -50,7 +50,8 @@ def sample(
     q, critic = law_of(setup, data, learnt.law)(features), ratio_of(setup, data, learnt.ratio)
     latents = q.draw(draw_key, num_draws)
     values = jax.lax.map(lambda u: run(setup, data, run_key, u).values, latents, batch_size=AT_ONCE)
-    return Draws(values, critic(features, q, latents))
+    log_weight = jax.lax.map(lambda u: critic(features, q, u[None])[0], latents, batch_size=WEIGHED_AT_ONCE)
+    return Draws(values, log_weight)
 
 
 class Held(NamedTuple):
