@@ -25,6 +25,7 @@ const MEANINGS = {
   summary: "Whether it sees a learnt summary of the data instead of their numbers, or beside them",
   simulation_budget: "Data sets that might have been simulated",
   divergence: "How far the posterior is from the family, as a divergence in nats; what resampling then corrects",
+  calibration: "How often posteriors of held-out simulations hold what made them; whether other data are answered",
   surprise: "Share of data sets simulated at the prior that are as far out as the data",
 };
 
