@@ -149,7 +149,7 @@ class InferenceOptions(BaseModel):
         None,
         gt=0.0,
         le=1.0,
-        description="Of the ratio estimator. By default 0.005; under the forward objective 0.003.",
+        description="Of the ratio estimator. By default 0.005; under objective forward 0.003, under amortized 0.001.",
     )
     gen_learning_rate: float = Field(
         0.1, gt=0.0, le=1.0, description="Of q. For natural gradients 1 is a Newton step; others do with a tenth."
@@ -162,7 +162,7 @@ class InferenceOptions(BaseModel):
         None,
         ge=4,
         le=2048,
-        description="Hidden units per layer of the ratio estimator. By default 64; under the forward objective 128.",
+        description="Hidden units per layer of networks. By default 64; under objectives forward and amortized 128.",
     )
     rank: int | None = Field(
         None,
@@ -190,7 +190,7 @@ class InferenceOptions(BaseModel):
         None,
         description="Store draws resampled from several times as many draws of q by Pareto-smoothed importance weights "
         "of the posterior (implicit_klqp: as the ratio estimator sees it); refused, with a warning, where k-hat is "
-        "above 0.7. By default under the forward objective alone.",
+        "above 0.7. By default under objectives forward and amortized.",
     )
 
     @field_validator("disc_optimizer", "gen_optimizer")

@@ -115,7 +115,8 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         ratio_average=ratio,
         ratio_optimizer=ratio_optimizer(setup).init(ratio),
         judged=Judged(jnp.log(FIRST_DECAY) + zero, zero, zero, zero, zero),
-        q=data.start,
+        # A copy: the state's arrays are given away from chunk to chunk, the data's are not.
+        q=jax.tree.map(jnp.copy, data.start),
         flow=bend,
         flow_average=bend,
         flow_optimizer=flow_optimizer().init(bend),
