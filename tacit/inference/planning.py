@@ -63,17 +63,8 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
     external = bool(structure.external)
     steps = options.resolved_steps(objective=objective, external=external)
     budget = options.resolved_simulations(external=external)
-    first = fresh = 0
-    if objective == "forward":
-        first = forward.first_simulations(budget)
-        fresh = forward.fresh_simulations(budget, steps, external=external)
-        setup = setup._replace(first=first, fresh=fresh, ring=min(budget, forward.RING))
-    elif objective == "amortized":
-        numbers = structure.num_points * sum(site.size for site in structure.observed)
-        first = amortized.held_out(budget)
-        ring = amortized.kept(budget, numbers)
-        fresh = min(ring, amortized.fresh_simulations(budget, steps, external=external))
-        setup = setup._replace(first=first, fresh=fresh, ring=ring)
+    setup = _with_simulations(setup, budget, steps)
+    first, fresh = setup.first, setup.fresh
     rates = Rates(
         steps=jnp.float32(steps),
         disc=jnp.float32(options.disc_learning_rate or RATIO_RATES[objective]),
@@ -85,6 +76,20 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         rounds=jnp.float32((budget - first) // fresh + (external and objective == "forward") if fresh else 0),
     )
     return setup, rates, options.model_copy(update={"steps": steps})
+
+
+def _with_simulations(setup: Setup, budget: int, steps: int) -> Setup:
+    """The setup with its numbers of simulations: before the first step, at once afterwards, and kept."""
+    structure = setup.layout
+    external = bool(structure.external)
+    if setup.objective == "forward":
+        fresh = forward.fresh_simulations(budget, steps, external=external)
+        return setup._replace(first=forward.first_simulations(budget), fresh=fresh, ring=min(budget, forward.RING))
+    if setup.objective == "amortized":
+        ring = amortized.kept(budget, structure.num_points * sum(site.size for site in structure.observed))
+        fresh = min(ring, amortized.fresh_simulations(budget, steps, external=external))
+        return setup._replace(first=amortized.held_out(budget), fresh=fresh, ring=ring)
+    return setup
 
 
 def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> Objective:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tacit.errors import InferenceError
+from tacit.errors import DivergedError, InferenceError
 from tacit.inference import Answers, InferenceOptions, Problem, amortized, finalize, fit, initialize, load, run, save
 from tacit.inference.amortized.networks import COMPONENTS, Mixture
 from tacit.inference.features import FeatureScale, quantiles, ranked
@@ -84,6 +84,21 @@ def test_posteriors_too_narrow_are_not_offered(width, offered):
     assert found["offered"] is offered
     assert (found["p_value"] > 0.01) is offered
     assert set(found["coverage_90"]) == {"a", "b"}
+
+
+def test_the_shortest_fit_takes_up_what_it_has_learnt():
+    options = InferenceOptions(objective="amortized", simulations=1000, steps=100)
+    state = run(initialize(KEY, PROBLEM, options=options)).state
+    first = initialize(KEY, PROBLEM, options=options).state
+    assert np.isfinite(state.law_best.loss)
+    assert np.isfinite(state.ratio_best.loss)
+    assert np.any(np.asarray(state.law_best.parameters) != np.asarray(first.law))
+
+
+def test_without_a_simulation_that_worked_there_is_no_calibration():
+    held = amortized.Held(np.zeros((5, 400, 1)), np.zeros((5, 400)), np.zeros((5, 1)), np.zeros(5, bool))
+    with pytest.raises(DivergedError, match="none of the held-out simulations was finite"):
+        amortized.calibration(held, {"a": 1}, seed=0, resample=True)
 
 
 @pytest.mark.parametrize("budget", [200, 5001])

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
+from tacit.errors import DivergedError
 from tacit.inference import resampling
 from tacit.inference.amortized.networks import Mixture
 from tacit.inference.amortized.state import Prepared, State
@@ -91,7 +92,15 @@ def calibration(found: Held, names: Mapping[str, int], seed: int, *, resample: b
       JSON-able figures: `held_out`, how many were asked; `p_value`, that ranks are uniform, of the worst latent number,
       times how many numbers there are; `coverage_50` and `coverage_90` by latent, of central intervals, of its worst
       number; and whether posteriors are `offered`.
+
+    Raises:
+      DivergedError: none of the held-out simulations was finite.
     """
+    if not np.any(np.asarray(found.finite)):
+        raise DivergedError(
+            "none of the held-out simulations was finite, so calibration cannot be measured: the program's simulations "
+            "fail at plausible latents. Try draws from its prior, or give the fit more simulations."
+        )
     uniform = np.random.default_rng(seed)
     ranks = []
     for latents, log_weight, truth in zip(*(np.asarray(x)[np.asarray(found.finite)] for x in found[:3]), strict=True):
