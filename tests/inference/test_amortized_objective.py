@@ -16,7 +16,7 @@ from tacit.ppl import Implicit, Normal, plate
 KEY = jax.random.key(0)
 NOISE = np.array([0.5, 1.0], np.float32)
 OPTIONS = InferenceOptions(objective="amortized", simulations=10_000, steps=2500)
-SHORT = InferenceOptions(objective="amortized", simulations=1000, steps=200)
+SHORT = InferenceOptions(objective="amortized", simulations=1001, steps=200)
 
 
 def linear(key, theta):
@@ -68,6 +68,7 @@ def test_the_fits_own_data_have_their_posterior(trained):
 def test_calibration_was_measured_on_held_out_simulations(trained):
     found = trained.diagnostics["calibration"]
     assert found["held_out"] == 1000
+    assert 0.6 * OPTIONS.simulations <= trained.diagnostics["simulations"] <= OPTIONS.simulations
     assert found["offered"]
     assert found["coverage_90"]["theta"] == pytest.approx(0.9, abs=0.04)
     assert found["coverage_50"]["theta"] == pytest.approx(0.5, abs=0.06)
@@ -87,7 +88,7 @@ def test_posteriors_too_narrow_are_not_offered(width, offered):
 
 
 def test_the_shortest_fit_takes_up_what_it_has_learnt():
-    options = InferenceOptions(objective="amortized", simulations=1000, steps=100)
+    options = InferenceOptions(objective="amortized", simulations=SHORT.simulations, steps=100)
     state = run(initialize(KEY, PROBLEM, options=options)).state
     first = initialize(KEY, PROBLEM, options=options).state
     assert np.isfinite(state.law_best.loss)
@@ -101,7 +102,7 @@ def test_without_a_simulation_that_worked_there_is_no_calibration():
         amortized.calibration(held, {"a": 1}, seed=0, resample=True)
 
 
-@pytest.mark.parametrize("budget", [200, 5001])
+@pytest.mark.parametrize("budget", [200, SHORT.simulations])
 def test_simulations_never_exceed_the_budget(budget):
     options = InferenceOptions(objective="amortized", simulations=budget, steps=200)
     found = finalize(run(initialize(KEY, PROBLEM, options=options)), 100).diagnostics

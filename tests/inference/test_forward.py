@@ -83,13 +83,14 @@ def test_both_modes_have_their_mass(squares):
 def test_what_a_gaussian_does_not_cover_is_covered_by_a_flow_and_the_fit_says_so(squares):
     assert squares.diagnostics["family"] == "flow"
     assert squares.diagnostics["objective"] == "forward"
+    assert 0.9 * SHORT["simulations"] <= squares.diagnostics["simulations"] <= SHORT["simulations"]
     assert squares.diagnostics["resampled"]
     assert squares.diagnostics["k_hat"] < 0.7
     assert squares.warnings == []
     assert any(name.startswith("flow") for name in squares.variational)
 
 
-@pytest.mark.parametrize("budget", [200, 1001, 6000])
+@pytest.mark.parametrize("budget", [200, 1001])
 def test_simulations_never_exceed_the_budget(budget):
     options = InferenceOptions(objective="forward", steps=400, simulations=budget)
     session = run(initialize(KEY, Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options))
