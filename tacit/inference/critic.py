@@ -14,25 +14,30 @@ import jax
 import jax.numpy as jnp
 
 CLIP = 10.0
+MOST_PRODUCTS = 64
 
 
 class DataTower(eqx.Module):
     """phi: features (..., D) to (..., F), linear in the features, products of them, and a network of both.
 
     Products are offered beside the network because sufficient statistics of common models are products of data and
-    covariates.
+    covariates: each of two features where these are few, if `pairwise`, or else of learnt combinations.
     """
 
-    left: eqx.nn.Linear
-    right: eqx.nn.Linear
+    left: eqx.nn.Linear | None
+    right: eqx.nn.Linear | None
     network: eqx.nn.MLP
     head: eqx.nn.Linear
 
-    def __init__(self, in_size: int, out_size: int, width: int, *, key: jax.Array) -> None:
+    def __init__(self, in_size: int, out_size: int, width: int, *, key: jax.Array, pairwise: bool = False) -> None:
         keys = jax.random.split(key, 4)
-        products = min(64, in_size * (in_size + 1) // 2 + 1)
-        self.left = eqx.nn.Linear(in_size, products, key=keys[0])
-        self.right = eqx.nn.Linear(in_size, products, key=keys[1])
+        of_two = in_size * (in_size + 1) // 2
+        if pairwise and of_two <= MOST_PRODUCTS:
+            products, self.left, self.right = of_two, None, None
+        else:
+            products = min(MOST_PRODUCTS, of_two + 1)
+            self.left = eqx.nn.Linear(in_size, products, key=keys[0])
+            self.right = eqx.nn.Linear(in_size, products, key=keys[1])
         self.network = eqx.nn.MLP(
             in_size + products, width, width, 1, jax.nn.silu, final_activation=jax.nn.silu, key=keys[2]
         )
@@ -43,7 +48,12 @@ class DataTower(eqx.Module):
 
     def body(self, x: jax.Array) -> jax.Array:
         """All but the last layer, which is linear: sums over points can be taken before it."""
-        h = jnp.concatenate([x, self.left(x) * self.right(x)])
+        if self.left is None or self.right is None:
+            i, j = jnp.tril_indices(x.shape[0])
+            products = x[i] * x[j]
+        else:
+            products = self.left(x) * self.right(x)
+        h = jnp.concatenate([x, products])
         return jnp.concatenate([h, self.network(h)])
 
 
@@ -75,7 +85,7 @@ class Critic(eqx.Module):
     ) -> None:
         data_key, latent_key = jax.random.split(key)
         out_size = num_latents + num_latents * (num_latents + 1) // 2 + rank
-        self.data = DataTower(num_features, out_size, width, key=data_key)
+        self.data = DataTower(num_features, out_size, width, key=data_key, pairwise=True)
         self.latent = LatentTower(num_latents, rank, width, key=latent_key)
         self.num_latents, self.num_points = num_latents, num_points
 

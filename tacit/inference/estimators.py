@@ -40,7 +40,7 @@ def make(setup: Setup, key: jax.Array, data: Data) -> Any:
     return networks.drawn(
         key,
         lambda: Critic(
-            num_features(layout, data.arrays),
+            num_features(layout, data.arrays, local_scale=setup.local_scale),
             layout.global_dim + layout.local_dim,
             layout.num_points,
             width=setup.width,
@@ -64,7 +64,7 @@ def with_parameters(setup: Setup, trained: Any, data: Data) -> Any:
 
 def data_points(setup: Setup, data: Data, state: State, observed: dict[str, jax.Array], index: jax.Array) -> Points:
     """What an estimator needs to know of M points with the covariates of `index`."""
-    features = point_features(setup.layout, data.features, observed, state.frame, index)
+    features = point_features(setup.layout, data.features, state.local, observed, state.frame, index)
     finite = jnp.all(jnp.isfinite(features), axis=-1)
     return Points(jnp.where(finite[:, None], features, 0.0), finite, observed, index)
 

@@ -24,6 +24,13 @@ class FeatureScale(NamedTuple):
     quantiles: jax.Array
 
 
+class LocalScale(NamedTuple):
+    """`centre`, `spread` (N, D) of each point's observed values; (N, 0) where points have the common scale alone."""
+
+    centre: jax.Array
+    spread: jax.Array
+
+
 def feature_scale(
     structure: Layout, data: Arrays, simulated: dict[str, jax.Array], *, own: bool = True
 ) -> FeatureScale:
@@ -65,14 +72,21 @@ def data_features(
 
 
 def point_features(
-    structure: Layout, scale: FeatureScale, observed: dict[str, jax.Array], frame: GaussianBlocks, index: jax.Array
+    structure: Layout,
+    scale: FeatureScale,
+    local: LocalScale,
+    observed: dict[str, jax.Array],
+    frame: GaussianBlocks,
+    index: jax.Array,
 ) -> jax.Array:
-    """(M, F): what the data tower sees of the points `index`.
+    """(M, F): what the data tower sees of the points `index`: their values on the common scale and on their own.
 
     Where points have latents of their own, the estimator sees those whitened by `frame`; the data tower is told how
     (their location and scale there), since that differs from point to point.
     """
     parts = [data_features(structure, scale, observed, index)]
+    if local.centre.shape[1]:
+        parts.append(jnp.arcsinh((flatten(structure, observed) - local.centre[index]) / local.spread[index]))
     if structure.local_dim:
         q = at_points(frame, index)
         row, column = jnp.tril_indices(structure.local_dim, -1)
@@ -85,9 +99,9 @@ def point_features(
     return jnp.concatenate(parts, axis=1)
 
 
-def num_features(structure: Layout, data: Arrays) -> int:
-    """F of `point_features`."""
-    observed = sum(site.size for site in structure.observed)
+def num_features(structure: Layout, data: Arrays, *, local_scale: bool) -> int:
+    """F of `point_features`; `local_scale`: whether points have a scale of their own."""
+    observed = (1 + local_scale) * sum(site.size for site in structure.observed)
     covariates = sum(
         data.inputs[name].size // structure.num_points for name, axis in structure.inputs if axis is not None
     )

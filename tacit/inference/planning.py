@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from tacit.errors import InferenceError
-from tacit.inference import amortized, forward, laws, variational
+from tacit.inference import amortized, forward, laws, local_scale, variational
 from tacit.inference.options import InferenceOptions, Objective
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Layout, Problem, arrays, layout
@@ -60,6 +60,8 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         restarts=options.restarts,
         objective=objective,
     )
+    if setup.calibrated and parts.ratio_estimator is None:
+        setup = setup._replace(local_scale=local_scale.suits(structure, arrays(problem, structure)))
     external = bool(structure.external)
     steps = options.resolved_steps(objective=objective, external=external)
     budget = options.resolved_simulations(external=external)
