@@ -29,7 +29,7 @@ class DataTower(eqx.Module):
     network: eqx.nn.MLP
     head: eqx.nn.Linear
 
-    def __init__(self, in_size: int, out_size: int, width: int, *, key: jax.Array, pairwise: bool = False) -> None:
+    def __init__(self, in_size: int, out_size: int, width: int, *, pairwise: bool = False, key: jax.Array) -> None:
         keys = jax.random.split(key, 4)
         of_two = in_size * (in_size + 1) // 2
         if pairwise and of_two <= MOST_PRODUCTS:
@@ -81,11 +81,19 @@ class Critic(eqx.Module):
     num_points: int = eqx.field(static=True)
 
     def __init__(
-        self, num_features: int, num_latents: int, num_points: int, *, width: int, rank: int, key: jax.Array
+        self,
+        num_features: int,
+        num_latents: int,
+        num_points: int,
+        *,
+        width: int,
+        rank: int,
+        pairwise: bool = False,
+        key: jax.Array,
     ) -> None:
         data_key, latent_key = jax.random.split(key)
         out_size = num_latents + num_latents * (num_latents + 1) // 2 + rank
-        self.data = DataTower(num_features, out_size, width, key=data_key, pairwise=True)
+        self.data = DataTower(num_features, out_size, width, pairwise=pairwise, key=data_key)
         self.latent = LatentTower(num_latents, rank, width, key=latent_key)
         self.num_latents, self.num_points = num_latents, num_points
 

@@ -45,6 +45,7 @@ def make(setup: Setup, key: jax.Array, data: Data) -> Any:
             layout.num_points,
             width=setup.width,
             rank=setup.rank,
+            pairwise=setup.local_scale,
             key=key,
         ),
     )
