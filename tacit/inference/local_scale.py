@@ -33,7 +33,7 @@ def local_scale(setup: Setup, data: Data, frame: GaussianBlocks) -> LocalScale:
     """That of simulations at latents drawn from the frame; (N, 0) where there is none."""
     num_points = setup.layout.num_points
     if not setup.local_scale:
-        return LocalScale(*[jnp.zeros((num_points, 0))] * 2)
+        return LocalScale(jnp.zeros((num_points, 0)), jnp.zeros((num_points, 0)))
     latent_key, run_key = jax.random.split(jax.random.key(0))
     latents = families.transform(frame, noise(setup, latent_key, SIMULATIONS, num_points))
 
