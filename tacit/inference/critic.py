@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 CLIP = 10.0
+# Of features, in the tower of data.
 MOST_PRODUCTS = 64
 
 

@@ -40,12 +40,12 @@ def make(setup: Setup, key: jax.Array, data: Data) -> Any:
     return networks.drawn(
         key,
         lambda: Critic(
-            num_features(layout, data.arrays, local_scale=setup.local_scale),
+            num_features(layout, data.arrays, point_scale=setup.point_scale),
             layout.global_dim + layout.local_dim,
             layout.num_points,
             width=setup.width,
             rank=setup.rank,
-            pairwise=setup.local_scale,
+            pairwise=setup.point_scale,
             key=key,
         ),
     )
@@ -65,7 +65,7 @@ def with_parameters(setup: Setup, trained: Any, data: Data) -> Any:
 
 def data_points(setup: Setup, data: Data, state: State, observed: dict[str, jax.Array], index: jax.Array) -> Points:
     """What an estimator needs to know of M points with the covariates of `index`."""
-    features = point_features(setup.layout, data.features, state.local, observed, state.frame, index)
+    features = point_features(setup.layout, data.features, state.point_scale, observed, state.frame, index)
     finite = jnp.all(jnp.isfinite(features), axis=-1)
     return Points(jnp.where(finite[:, None], features, 0.0), finite, observed, index)
 

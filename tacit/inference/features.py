@@ -24,7 +24,7 @@ class FeatureScale(NamedTuple):
     quantiles: jax.Array
 
 
-class LocalScale(NamedTuple):
+class PointScale(NamedTuple):
     """`centre`, `spread` (N, D) of each point's observed values; (N, 0) where points have the common scale alone."""
 
     centre: jax.Array
@@ -74,7 +74,7 @@ def data_features(
 def point_features(
     structure: Layout,
     scale: FeatureScale,
-    local: LocalScale,
+    own: PointScale,
     observed: dict[str, jax.Array],
     frame: GaussianBlocks,
     index: jax.Array,
@@ -85,8 +85,8 @@ def point_features(
     (their location and scale there), since that differs from point to point.
     """
     parts = [data_features(structure, scale, observed, index)]
-    if local.centre.shape[1]:
-        parts.append(jnp.arcsinh((flatten(structure, observed) - local.centre[index]) / local.spread[index]))
+    if own.centre.shape[1]:
+        parts.append(jnp.arcsinh((flatten(structure, observed) - own.centre[index]) / own.spread[index]))
     if structure.local_dim:
         q = at_points(frame, index)
         row, column = jnp.tril_indices(structure.local_dim, -1)
@@ -99,9 +99,9 @@ def point_features(
     return jnp.concatenate(parts, axis=1)
 
 
-def num_features(structure: Layout, data: Arrays, *, local_scale: bool) -> int:
-    """F of `point_features`; `local_scale`: whether points have a scale of their own."""
-    observed = (1 + local_scale) * sum(site.size for site in structure.observed)
+def num_features(structure: Layout, data: Arrays, *, point_scale: bool) -> int:
+    """F of `point_features`; `point_scale`: whether points have a scale of their own."""
+    observed = (1 + point_scale) * sum(site.size for site in structure.observed)
     covariates = sum(
         data.inputs[name].size // structure.num_points for name, axis in structure.inputs if axis is not None
     )

@@ -29,9 +29,9 @@ import optax
 from tacit.inference import calibration, contrasts, estimators, families, laws
 from tacit.inference.critic import phi, psi
 from tacit.inference.families import GaussianBlocks, Latents
-from tacit.inference.features import LocalScale, feature_scale
-from tacit.inference.local_scale import local_scale
+from tacit.inference.features import PointScale, feature_scale
 from tacit.inference.optimizers import NATURAL, Optimizer
+from tacit.inference.point_scale import point_scale
 from tacit.inference.problem import Arrays, prior_draw, run_points, take_points
 from tacit.inference.rounds import CALIBRATE, Clock, arrival, clock, snapshot_interval
 from tacit.inference.state import (
@@ -98,7 +98,7 @@ def init(setup: Setup, key: jax.Array, data: Data) -> State:
         trained_optimizer=laws.optimizer().init(trained),
         frame=frame,
         frame_age=count,
-        local=local_scale(setup, data, frame),
+        point_scale=point_scale(setup, data, frame),
         arrived=count,
         snapshot=ratio,
         data_features=jnp.zeros(estimator.scale.shape if setup.summed else 0),
@@ -295,17 +295,18 @@ def _optimizer(own: optax.GradientTransformation | None, chosen: Optimizer) -> o
     return optax.identity() if chosen.name == NATURAL else chosen.transformation()
 
 
-def jump(setup: Setup, data: Data, state: State) -> tuple[GaussianBlocks, LocalScale]:
+def jump(setup: Setup, data: Data, state: State) -> tuple[GaussianBlocks, PointScale]:
     """The frame at q, and the scales of the points there."""
     frame = laws.frame(setup, data, state.q, state.trained)
-    return frame, local_scale(setup, data, frame)
+    return frame, point_scale(setup, data, frame)
 
 
 def _advance(setup: Setup, rates: Rates, data: Data, now: Clock, state: State) -> State:
     """Lets the frame follow q, and averages q over the last steps."""
     averaged = state.step - (1.0 - AVERAGED) * rates.steps
     share = jnp.where(averaged < 0, 0.0, jnp.minimum(0.998, averaged / (10.0 + averaged)))
-    frame, local = jax.lax.cond(now.due, lambda: jump(setup, data, state), lambda: (state.frame, state.local))
+    at_rest = state.frame, state.point_scale
+    frame, scale = jax.lax.cond(now.due, lambda: jump(setup, data, state), lambda: at_rest)
     alone = setup.calibrated and setup.restarts == 1
     moved = families.distance(state.frame, frame, TRUST_LOC, TRUST_LOG_SCALE) if alone else None
     averages, now_at = (state.q_average, state.trained_average), (state.q, state.trained)
@@ -314,7 +315,7 @@ def _advance(setup: Setup, rates: Rates, data: Data, now: Clock, state: State) -
         step=state.step + 1,
         frame=frame,
         frame_age=jnp.where(now.due, 0, state.frame_age + 1),
-        local=local,
+        point_scale=scale,
         arrived=arrival(rates, state, now.due, moved),
         q_average=q_average,
         trained_average=trained_average,

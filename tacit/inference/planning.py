@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from tacit.errors import InferenceError
-from tacit.inference import amortized, forward, laws, local_scale, variational
+from tacit.inference import amortized, forward, laws, point_scale, variational
 from tacit.inference.options import InferenceOptions, Objective
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Layout, Problem, arrays, layout
@@ -17,17 +17,7 @@ RATIO_RATES = {"reverse": 5e-3, "forward": forward.RATIO_RATE, "amortized": amor
 def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Setup, Rates, InferenceOptions]:
     """What of a fit is static, what is not, and the options with their number of steps."""
     structure = layout(problem)
-    if parts.ratio_estimator is None and set(parts.scales) != {""}:
-        raise InferenceError(
-            "the default ratio estimator has one output: scale must be one number, or give a ratio_estimator that "
-            "returns a dict with scale's keys"
-        )
-    hidden = [site.name for site in structure.locals if not site.has_density]
-    if hidden and (options.contrast == "marginal" or options.method == "klqp"):
-        raise InferenceError(
-            f"local latent {hidden[0]!r} is implicit: without a density of its own it can be inferred under "
-            "contrast 'empirical' only. Or let it be drawn inside the simulator of what is observed, and not inferred."
-        )
+    _check(options, parts, structure)
     objective = _objective(options, parts, structure)
     if options.start is not None and len(options.start.mean) != structure.global_dim:
         raise InferenceError(
@@ -61,7 +51,7 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         objective=objective,
     )
     if setup.calibrated and parts.ratio_estimator is None:
-        setup = setup._replace(local_scale=local_scale.suits(structure, arrays(problem, structure)))
+        setup = setup._replace(point_scale=point_scale.suits(structure, arrays(problem, structure)))
     external = bool(structure.external)
     steps = options.resolved_steps(objective=objective, external=external)
     budget = options.resolved_simulations(external=external)
@@ -78,6 +68,25 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         rounds=jnp.float32((budget - first) // fresh + (external and objective == "forward") if fresh else 0),
     )
     return setup, rates, options.model_copy(update={"steps": steps})
+
+
+def _check(options: InferenceOptions, parts: Parts, structure: Layout) -> None:
+    """Refuses parts and contrasts that cannot be had.
+
+    Raises:
+      InferenceError: the scale does not suit the ratio estimator, or a local latent without a density the contrast.
+    """
+    if parts.ratio_estimator is None and set(parts.scales) != {""}:
+        raise InferenceError(
+            "the default ratio estimator has one output: scale must be one number, or give a ratio_estimator that "
+            "returns a dict with scale's keys"
+        )
+    hidden = [site.name for site in structure.locals if not site.has_density]
+    if hidden and (options.contrast == "marginal" or options.method == "klqp"):
+        raise InferenceError(
+            f"local latent {hidden[0]!r} is implicit: without a density of its own it can be inferred under "
+            "contrast 'empirical' only. Or let it be drawn inside the simulator of what is observed, and not inferred."
+        )
 
 
 def _with_simulations(setup: Setup, budget: int, steps: int) -> Setup:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from tacit.inference.families import GaussianBlocks, Latents
-from tacit.inference.features import FeatureScale, LocalScale
+from tacit.inference.features import FeatureScale, PointScale
 from tacit.inference.optimizers import Optimizer
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Arrays, Layout, Run, run_points, take_points
@@ -36,7 +36,7 @@ class Setup(NamedTuple):
     rank: int
     restarts: int = 1
     objective: str = "reverse"
-    local_scale: bool = False
+    point_scale: bool = False
     first: int = 0
     fresh: int = 0
     ring: int = 0
@@ -108,7 +108,7 @@ class State(NamedTuple):
     trained_optimizer: Any
     frame: GaussianBlocks
     frame_age: jax.Array
-    local: LocalScale
+    point_scale: PointScale
     arrived: jax.Array
     snapshot: Any
     data_features: jax.Array

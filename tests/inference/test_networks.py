@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tacit.inference import networks
-from tacit.inference.critic import Critic
+from tacit.inference.critic import MOST_PRODUCTS, Critic, DataTower
 from tacit.inference.flow import Flow
 from tacit.inference.forward.pair_critic import PairCritic
 
@@ -63,3 +63,15 @@ def test_every_parameter_of_the_ratio_estimator_is_drawn():
 def test_an_array_outside_linear_layers_is_refused():
     with pytest.raises(AssertionError, match="LayerNorm has an array outside"):
         networks.drawn(KEY, lambda: eqx.nn.LayerNorm(3))
+
+
+@pytest.mark.parametrize(("size", "pairwise"), [(3, True), (3, False), (MOST_PRODUCTS, True)])
+def test_few_features_are_multiplied_pair_by_pair(size, pairwise):
+    tower = networks.drawn(KEY, lambda: DataTower(size, 2, 8, pairwise=pairwise, key=KEY))
+    x = jnp.arange(1.0, size + 1.0) ** 0.5
+    products = tower.body(x)[size:-8]
+    if pairwise and size == 3:
+        expected = [x[i] * x[j] for i in range(3) for j in range(i + 1)]
+    else:
+        expected = tower.left(x) * tower.right(x)
+    np.testing.assert_allclose(products, expected, rtol=1e-6)

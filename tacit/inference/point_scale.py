@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from tacit.inference import families
 from tacit.inference.families import GaussianBlocks, Latents
-from tacit.inference.features import LocalScale, flatten, robust
+from tacit.inference.features import PointScale, flatten, robust
 from tacit.inference.problem import Arrays, Layout
 from tacit.inference.state import Data, Setup, noise, run
 
@@ -29,11 +29,11 @@ def suits(structure: Layout, data: Arrays) -> bool:
     return told_apart and continuous and not structure.local_dim and structure.num_points <= MOST_POINTS
 
 
-def local_scale(setup: Setup, data: Data, frame: GaussianBlocks) -> LocalScale:
+def point_scale(setup: Setup, data: Data, frame: GaussianBlocks) -> PointScale:
     """That of simulations at latents drawn from the frame; (N, 0) where there is none."""
     num_points = setup.layout.num_points
-    if not setup.local_scale:
-        return LocalScale(jnp.zeros((num_points, 0)), jnp.zeros((num_points, 0)))
+    if not setup.point_scale:
+        return PointScale(jnp.zeros((num_points, 0)), jnp.zeros((num_points, 0)))
     latent_key, run_key = jax.random.split(jax.random.key(0))
     latents = families.transform(frame, noise(setup, latent_key, SIMULATIONS, num_points))
 
@@ -50,4 +50,4 @@ def local_scale(setup: Setup, data: Data, frame: GaussianBlocks) -> LocalScale:
         jax.random.split(run_key, SIMULATIONS), latents, jnp.arange(num_points)
     )
     centre, spread = robust(jnp.where(jnp.isfinite(simulated), simulated, jnp.nan))
-    return LocalScale(centre, jnp.maximum(spread, LEAST * data.features.spread))
+    return PointScale(centre, jnp.maximum(spread, LEAST * data.features.spread))
