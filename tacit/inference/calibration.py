@@ -4,8 +4,9 @@ Summed over N points, a small error of r in the mean drowns the signal. But a tr
 identity, E[ d log p(x | eps) / d eps ] = 0 over x ~ p(x | eps), at every eps. So the slopes of r at the latents that
 made the data are, on average, the slopes of r's error there. They are regressed on the slopes of basis functions,
 and the fitted combination of these is subtracted from r summed over all points. For the two towers,
-r = <sum_n phi(x_n), psi(eps)>, psi itself is the basis: calibration corrects the mean of phi under the model. What is
-left then is an estimating equation that is right on average whatever r is; how much r knows decides only its precision.
+r = <sum_n phi(x_n), psi(eps)>, psi itself is most of the basis: calibration corrects the mean of phi under the model.
+What is left then is an estimating equation that is right on average whatever r is; how much r knows decides only its
+precision.
 """
 
 from typing import Any
@@ -19,9 +20,6 @@ from tacit.inference.problem import run_points, take_points
 from tacit.inference.rounds import Clock
 from tacit.inference.state import Calibration, Data, Setup, State, choose, choose_points, noise, unstandardise
 
-# Latents are drawn around q, wider by this much. Once q has arrived, the frame's widths stand in for its own, since
-# a q too narrow would see too narrow a range to correct itself.
-WIDTH = 1.3
 # So many times the points of a training step are simulated: nothing is differentiated.
 EXTRA_POINTS = 4
 
@@ -33,12 +31,16 @@ def empty(setup: Setup, estimator: Any) -> Calibration:
 
 
 def calibrate(setup: Setup, data: Data, key: jax.Array, clock: Clock, state: State) -> State:
-    """Adds the slopes of r at simulations from around q to the regression."""
+    """Adds the slopes of r at simulations from q to the regression, so that what moves q is right on average over q.
+
+    Once q has arrived, the frame's widths stand in for its own, since a q too narrow would see too narrow a range to
+    correct itself.
+    """
     keys = jax.random.split(key, 3)
     num_points = setup.layout.num_points
     index = choose_points(keys[0], num_points, EXTRA_POINTS * setup.points)
     estimator = estimators.with_parameters(setup, state.snapshot, data)
-    eps = jax.tree.map(lambda e: WIDTH * e, noise(setup, keys[1], setup.latent_samples, index.size))
+    eps = noise(setup, keys[1], setup.latent_samples, index.size)
     q = laws.gaussian(setup, data, state.q, state.trained, index)
     widths = choose(clock.travelling, q, families.at_points(state.frame, index))
     latents = families.transform(widths._replace(loc=q.loc, local_loc=q.local_loc), eps)
@@ -77,11 +79,14 @@ def calibrate(setup: Setup, data: Data, key: jax.Array, clock: Clock, state: Sta
 
 
 def basis(setup: Setup, estimator: Any, eps: jax.Array) -> jax.Array:
-    """(G,) to (B,): the estimator's own functions of the globals, or quadratics."""
+    """(G,) to (B,): the estimator's own functions of the globals, or quadratics; and ones of their own near the centre
+    of the frame, where r's slopes can be off in a way that they are not further out."""
     if setup.layout.local_dim or setup.parts.ratio_estimator is not None:
         i, j = jnp.tril_indices(eps.shape[0])
-        return jnp.concatenate([eps, eps[i] * eps[j] / 2])
-    return estimator.latent(eps)
+        own = jnp.concatenate([eps, eps[i] * eps[j] / 2])
+    else:
+        own = estimator.latent(eps)
+    return jnp.concatenate([own, eps / (1.0 + jnp.mean(eps**2))])
 
 
 def correction(setup: Setup, estimator: Any, sums: Calibration, eps: jax.Array) -> jax.Array:

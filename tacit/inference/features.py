@@ -12,10 +12,14 @@ from tacit.inference.problem import Arrays, Layout
 # From this many data points on, their own spread sets the scale; with fewer, that of simulations from the prior.
 ENOUGH_POINTS = 8
 QUANTILES = 64
+# Of the variance of all covariates, the least share that is taken for a difference between points.
+LEAST_VARIANCE = 1e-4
+# Values on the scale of their own are taken as they are up to so many spreads.
+HELD = 4.0
 
 
 class FeatureScale(NamedTuple):
-    """`centre`, `spread` (D,) of the observed values; `covariates` (N, C), standardised; `quantiles` (K, D) of values
+    """`centre`, `spread` (D,) of the observed values; `covariates` (N, C), whitened; `quantiles` (K, D) of values
     simulated at the prior, at equal steps."""
 
     centre: jax.Array
@@ -52,9 +56,16 @@ def feature_scale(
         data.inputs[name].reshape(structure.num_points, -1) for name, axis in structure.inputs if axis is not None
     ]
     covariates = jnp.concatenate([jnp.zeros((structure.num_points, 0)), *columns], axis=1)
-    deviation = jnp.std(covariates, axis=0)
-    covariates = (covariates - jnp.mean(covariates, axis=0)) / jnp.where(deviation > 0, deviation, 1.0)
-    return FeatureScale(centre, spread, covariates, quantiles(theirs))
+    return FeatureScale(centre, spread, whitened(covariates), quantiles(theirs))
+
+
+def whitened(x: jax.Array) -> jax.Array:
+    """(N, C): centred, and uncorrelated with unit variances. Covariates that are alike would have r learn small
+    differences of them; but what is nearly no difference is not blown up."""
+    deviation = jnp.std(x, axis=0)
+    x = (x - jnp.mean(x, axis=0)) / jnp.where(deviation > 0, deviation, 1.0)
+    variances, axes = jnp.linalg.eigh(x.T @ x / x.shape[0])
+    return x @ (axes / jnp.sqrt(jnp.maximum(variances, LEAST_VARIANCE * x.shape[1]))) @ axes.T
 
 
 def flatten(structure: Layout, observed: dict[str, jax.Array]) -> jax.Array:
@@ -86,7 +97,7 @@ def point_features(
     """
     parts = [data_features(structure, scale, observed, index)]
     if own.centre.shape[1]:
-        parts.append(jnp.arcsinh((flatten(structure, observed) - own.centre[index]) / own.spread[index]))
+        parts.append(held_in((flatten(structure, observed) - own.centre[index]) / own.spread[index]))
     if structure.local_dim:
         q = at_points(frame, index)
         row, column = jnp.tril_indices(structure.local_dim, -1)
@@ -97,6 +108,13 @@ def point_features(
             q.coupling.reshape(q.coupling.shape[0], -1),
         ]
     return jnp.concatenate(parts, axis=1)
+
+
+def held_in(x: jax.Array) -> jax.Array:
+    """As it is up to HELD, logarithmic beyond: squares of noise are learnt as they are, and outliers do no harm."""
+    size = jnp.abs(x)
+    beyond = jnp.log1p(jnp.maximum(size - HELD, 0.0))
+    return jnp.sign(x) * (jnp.minimum(size, HELD) + beyond)
 
 
 def num_features(structure: Layout, data: Arrays, *, point_scale: bool) -> int:

@@ -80,7 +80,8 @@ class InferenceOptions(BaseModel):
         "which covers every mode, r learnt of whole data sets, within a budget of simulations. amortized: that of all "
         "data sets that the model can make, learnt once; posteriors of others take milliseconds. By default forward "
         "where nothing but global latents is to be learnt of at most 4 data points, as of one observation of a "
-        "simulator; else reverse.",
+        "simulator, and these are no more than the numbers observed (or simulations is given, or the simulator is not "
+        "JAX); else reverse.",
     )
     simulations: int | None = Field(
         None,

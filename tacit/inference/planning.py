@@ -119,4 +119,8 @@ def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> Ob
         raise InferenceError(f"objective {whole!r} {wrong}; use objective 'reverse'")
     if options.objective is not None:
         return options.objective
-    return "forward" if wrong is None and structure.num_points <= forward.FEW_POINTS else "reverse"
+    few = structure.num_points <= forward.FEW_POINTS
+    # More latents than numbers observed were found better by the reverse objective, which has no budget to keep to.
+    numbers = structure.num_points * sum(site.size for site in structure.observed)
+    free = options.simulations is None and not structure.external and structure.global_dim > numbers
+    return "forward" if wrong is None and few and not free else "reverse"

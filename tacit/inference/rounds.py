@@ -2,7 +2,8 @@
 
 In a round r first learns, then rests while its error is measured and q moves; then the frame jumps to q. Short rounds
 while q travels from the prior, two longer ones, and a last one for the rest of the steps. q travels for as long as it
-moves as far in a round as it may, within limits; restarts side by side, which share the clock, for the least.
+moves further in a round than r's noise alone moves it, within limits; restarts side by side, which share the clock, for
+the least.
 """
 
 from typing import NamedTuple
@@ -17,8 +18,9 @@ from tacit.inference.state import Rates, Setup, State
 TRAVEL, TRAVEL_MOST = 0.25, 0.45
 SETTLING = 0.1
 CALIBRATE = 0.75
-# In whitened coordinates of the frame, the share of its trust region that q goes through in a round while it travels.
-TRAVELS = 0.95
+# The share of its trust region that q goes through in a round while it travels: on its way it is 0.7 to 1, and where it
+# is at home, for r's noise, still 0.1 to 0.5.
+TRAVELS = 0.6
 # Without calibration, r's running average is taken over for Gen every so many steps, or more; see `snapshot_interval`.
 SNAPSHOT = 25
 # Steps of a short round (without calibration, of at least so many snapshots), and the share of a round for which r

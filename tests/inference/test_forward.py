@@ -263,6 +263,20 @@ def with_locals(N):
         Normal(z, 1.0, name="x")
 
 
+def test_more_latents_than_numbers_are_not_learnt_whole_unless_simulations_are_counted():
+    def program(size):
+        z = Normal(0.0, 1.0, name="z", sample_shape=(3,))
+        Normal(z[:size], 1.0, name="x")
+
+    def objective(size, **options):
+        problem = Problem(program, {"x": np.zeros(size)}, {"size": size}, {"size": ()})
+        return initialize(KEY, problem, options=InferenceOptions(**options)).setup.objective
+
+    assert objective(3) == "forward"
+    assert objective(2) == "reverse"
+    assert objective(2, simulations=1000) == "forward"
+
+
 @pytest.mark.parametrize(
     ("program", "num_points", "objective"),
     [(of_points, 4, "forward"), (of_points, 5, "reverse"), (with_locals, 4, "reverse")],

@@ -1,5 +1,7 @@
 """The user's own parts in the place of the engine's, and the choices of options, by cases with known answers."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -76,6 +78,26 @@ def test_the_users_ratio_estimator_learns_the_true_ratio():
     assert float(learnt.slope) == pytest.approx(1.0, abs=0.15)
     assert float(learnt.curve) == pytest.approx(-0.5, abs=0.15)
     assert_posterior(finalize(session, 4000).posterior["mu"], *posterior(1.0))
+
+
+class Off(eqx.Module):
+    """The true log likelihood of one_mean up to a function of x, and an error that never changes: for all points
+    together `error` of mu, that in standard deviations from its posterior mean."""
+
+    unused: jax.Array
+    error: Callable[[jax.Array], jax.Array] = eqx.field(static=True)
+
+    def __call__(self, data, local_latents, global_latents):
+        mu, (mean, sd) = global_latents["mu"], posterior(1.0)
+        return data["x"] * mu - mu**2 / 2 + self.error((mu - mean) / sd) / len(X) + 0.0 * self.unused
+
+
+@pytest.mark.parametrize("error", [lambda u: 1.5 * u, lambda u: 2.0 * u / (1.0 + u**2)], ids=["line", "bump"])
+def test_what_the_ratio_estimator_gets_wrong_is_removed(error):
+    """Alone the errors would move q by 1.5 and by about 0.6 standard deviations."""
+    parts = Parts(ratio_estimator=lambda key: Off(jnp.zeros(()), error))
+    result = fit(KEY, MEAN, options=InferenceOptions(steps=2000), parts=parts, num_draws=4000)
+    assert_posterior(result.posterior["mu"], *posterior(1.0))
 
 
 class Both(eqx.Module):

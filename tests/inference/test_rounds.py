@@ -46,6 +46,7 @@ def state(age):
     [
         (TRAVEL - 0.01, True, 0.1, False),
         (TRAVEL + 0.01, True, 1.0, False),
+        (TRAVEL + 0.01, True, 0.7, False),
         (TRAVEL + 0.01, True, 0.5, True),
         (TRAVEL + 0.01, False, 0.5, False),
         (TRAVEL_MOST + 0.01, True, 1.0, True),
@@ -53,7 +54,7 @@ def state(age):
         (TRAVEL + 0.01, False, None, True),
     ],
 )
-def test_q_travels_for_as_long_as_it_moves_as_far_as_it_may(share, due, moved, arrives):
+def test_q_travels_for_as_long_as_it_moves_further_than_noise_moves_it(share, due, moved, arrives):
     steps = int(share * 12_000)
     here = types.SimpleNamespace(step=jnp.asarray(steps), arrived=jnp.asarray(0))
     arrived = int(arrival(RATES, here, jnp.asarray(due), None if moved is None else jnp.asarray(moved)))
