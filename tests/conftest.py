@@ -16,22 +16,54 @@ from tacit.settings import Settings
 from tests.running import Up, up
 
 _DATABASES = 512
-MODELS = Path(__file__).parents[1] / "model_registry" / "models"
+_HERE = Path(__file__).parent
+MODELS = _HERE.parent / "model_registry" / "models"
 
-# Tests compile much and compute little: programs optimised less compile in half the time. Processes that tests start
-# inherit this, and it must stand here before JAX makes its backend.
+# Tests compile much and compute little: programs that are hardly optimised compile in a third of the time. Processes
+# that tests start inherit this, and it must stand here before JAX makes its backend.
 # One thread computes: the suite has a process per core, and threads of several would wait for one another.
-_FLAGS = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false"
+_FLAGS = (
+    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false "
+    "--xla_cpu_parallel_codegen_split_count=4 "
+    "--xla_backend_extra_options=xla_cpu_disable_loop_unrolling,xla_cpu_disable_slp_vectorizer"
+)
 os.environ.setdefault("XLA_FLAGS", _FLAGS)
+_LITTLE = "jax_disable_most_optimizations"
+os.environ.setdefault(_LITTLE.upper(), "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# A plugin may have imported JAX before.
+jax.config.update(_LITTLE, os.environ[_LITTLE.upper()] == "1")
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _forget_compiled_programs() -> Iterator[None]:
-    """Every compiled program holds memory maps, of which the kernel allows a process 65,530: without this the suite
-    would end in a segmentation fault of the compiler."""
-    yield
+def _compiled_programs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Modules marked `long_fits` compute long enough that optimised programs pay, here and in processes they start.
+
+    Every compiled program holds memory maps, of which the kernel allows a process 65,530: if they were not forgotten,
+    the suite would end in a segmentation fault of the compiler.
+    """
+    before = jax.config.read(_LITTLE)
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("long_fits"):
+            jax.config.update(_LITTLE, False)
+            patch.setenv(_LITTLE.upper(), "0")
+        yield
+    jax.config.update(_LITTLE, before)
     jax.clear_caches()
+
+
+# Files that take minutes, those with few long tests among them: one that began last would leave the other cores idle.
+_LONG = ("docs/test_pages", "inference/", "worker/test_warm", "integration/", "client/", "test_readme", "app/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; the order within a file stays."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(_HERE).as_posix()
+        return next((place for place, start in enumerate(_LONG) if path.startswith(start)), len(_LONG))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -19,14 +19,19 @@ Found = TypeVar("Found")
 
 
 def wait_for(look: Callable[[], Found | None], *, what: str, timeout_s: float = 150) -> Found:
-    """What `look` returns as soon as that is true; fails when it is not in time."""
-    deadline = time.monotonic() + timeout_s
+    """What `look` returns as soon as that is true; fails when it is not in time.
+
+    Looks ever more rarely, ten times a second at last: each look at a fit is a request, and takes time from what is
+    waited for.
+    """
+    deadline, pause = time.monotonic() + timeout_s, 0.01
     while True:
         found = look()
         if found:
             return found
         assert time.monotonic() < deadline, f"waited {timeout_s} s in vain: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.1)
 
 
 def alive(pid: int) -> bool:
