@@ -19,7 +19,7 @@ _PREFIX = "TACIT_"
 # Read by clients and by the benchmarks: in the environment of a service they change nothing and are no mistake.
 _NOT_SETTINGS = frozenset(
     {
-        *("TACIT_URL", "TACIT_API_KEY", "TACIT_POSTERIORDB", "TACIT_SBIBM"),
+        *("TACIT_URL", "TACIT_API_KEY", "TACIT_POSTERIORDB", "TACIT_SBIBM", "TACIT_CALIBRATION"),
         *("TACIT_SBIBM_TASKS", "TACIT_SBIBM_OBSERVATIONS", "TACIT_SBIBM_BUDGETS", "TACIT_SBIBM_SEEDS"),
     }
 )
