@@ -119,8 +119,8 @@ def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> Ob
         raise InferenceError(f"objective {whole!r} {wrong}; use objective 'reverse'")
     if options.objective is not None:
         return options.objective
-    few = structure.num_points <= forward.FEW_POINTS
-    # More latents than numbers observed were found better by the reverse objective, which has no budget to keep to.
     numbers = structure.num_points * sum(site.size for site in structure.observed)
-    free = options.simulations is None and not structure.external and structure.global_dim > numbers
-    return "forward" if wrong is None and few and not free else "reverse"
+    # Of more latents than numbers observed the reverse objective was better (one model, measured); it keeps no budget.
+    counted = options.simulations is not None or bool(structure.external)
+    whole_data = structure.num_points <= forward.FEW_POINTS and (structure.global_dim <= numbers or counted)
+    return "forward" if wrong is None and whole_data else "reverse"
