@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from app.draws import DIAGNOSTICS, axes, check_size, chosen, fitted_model, refused
-from app.formats import VARS, Column, Table
+from app.draws import DIAGNOSTICS, FitDraws, check_size, chosen, fitted_model, refused
+from app.formats import Table
 from app.schemas.fits import FitCreate
 from app.schemas.results import PosteriorCreate
 from model_registry import Dataset, Model, Registry
@@ -68,7 +68,9 @@ class OpenAnswers:
         return Answers(model.problem(dataset), options, self._store.arrays(fit, _VARIATIONAL)), dataset
 
 
-def answer_table(opened: OpenAnswers, fit: Fit, model: Model, body: PosteriorCreate, settings: Settings) -> Table:
+def answer_table(
+    opened: OpenAnswers, store: FitStore, fit: Fit, model: Model, body: PosteriorCreate, settings: Settings
+) -> Table:
     """Draws of the posterior of other data than the fit's; errors as `OpenAnswers.of`.
 
     Raises:
@@ -79,20 +81,18 @@ def answer_table(opened: OpenAnswers, fit: Fit, model: Model, body: PosteriorCre
     count = fit.request.draws if body.draws is None else body.draws
     if count > settings.max_draws:
         raise refused("/draws", f"At most {settings.max_draws} on this service.")
-    found = answers.answer(observed, seed=body.seed, num_draws=count)
-    names = chosen(body.vars, found.posterior, "/vars") or sorted(found.posterior)
-    values = {name: found.posterior[name] for name in names}
-    columns = [
-        Column(name, VARS, "posterior", each.dtype, each.shape[1:], axes(model, name, each.ndim - 1))
-        for name, each in values.items()
-    ]
+    # An answer has the variables of the fit's own posterior.
+    own = FitDraws(store, fit, model)
+    names = chosen(body.vars, own.shapes, "/vars") or sorted(own.shapes)
+    columns = own.columns(names)
     check_size(columns, count, settings, "/draws")
+    found = answers.answer(observed, seed=body.seed, num_draws=count)
     figures = {name: found.diagnostics[name] for name in ("k_hat", "effective_draws", "surprise")}
     return Table(
         header={"fit": fit.request.id, "num_draws": count, "seed": body.seed, **figures, "warnings": found.warnings},
         columns=columns,
         rows=count,
-        parts=iter([values]),
+        parts=iter([{name: found.posterior[name] for name in names}]),
         attributes={"inference_library": "tacit", "model": f"{model.name}@{model.version}", "seed": body.seed},
     )
 

@@ -112,7 +112,7 @@ async def answer(
     model = draws.fitted_model(service.registry, fit)
 
     def make() -> Table:
-        return answers.answer_table(service.answers, fit, model, body, service.settings)
+        return answers.answer_table(service.answers, service.store, fit, model, body, service.settings)
 
     return await draws_answer(request, service, form, f"{fit_id}-posterior", make)
 
