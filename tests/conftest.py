@@ -19,36 +19,25 @@ _DATABASES = 512
 _HERE = Path(__file__).parent
 MODELS = _HERE.parent / "model_registry" / "models"
 
-# Tests compile much and compute little: programs that are hardly optimised compile in a third of the time. Processes
-# that tests start inherit this, and it must stand here before JAX makes its backend.
-# One thread computes: the suite has a process per core, and threads of several would wait for one another.
-_FLAGS = (
-    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false "
-    "--xla_cpu_parallel_codegen_split_count=4 "
-    "--xla_backend_extra_options=xla_cpu_disable_loop_unrolling,xla_cpu_disable_slp_vectorizer"
-)
+# Tests compile much and compute little: programs optimised less compile in half the time. Processes that tests start
+# inherit this, and it must stand here before JAX makes its backend.
+# One thread computes: the suite has more processes than cores, and threads of several would wait for one another.
+_FLAGS = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false"
 os.environ.setdefault("XLA_FLAGS", _FLAGS)
-_LITTLE = "jax_disable_most_optimizations"
-os.environ.setdefault(_LITTLE.upper(), "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# A plugin may have imported JAX before.
-jax.config.update(_LITTLE, os.environ[_LITTLE.upper()] == "1")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: many tests wait for services, for a third of the time where there is one
+    a core."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _compiled_programs(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Modules marked `long_fits` compute long enough that optimised programs pay, here and in processes they start.
-
-    Every compiled program holds memory maps, of which the kernel allows a process 65,530: if they were not forgotten,
-    the suite would end in a segmentation fault of the compiler.
-    """
-    before = jax.config.read(_LITTLE)
-    with pytest.MonkeyPatch.context() as patch:
-        if request.node.get_closest_marker("long_fits"):
-            jax.config.update(_LITTLE, False)
-            patch.setenv(_LITTLE.upper(), "0")
-        yield
-    jax.config.update(_LITTLE, before)
+def _forget_compiled_programs() -> Iterator[None]:
+    """Every compiled program holds memory maps, of which the kernel allows a process 65,530: without this the suite
+    would end in a segmentation fault of the compiler."""
+    yield
     jax.clear_caches()
 
 

@@ -1,11 +1,7 @@
 import subprocess
 import sys
 
-import pytest
-
 from tacit.client import demo
-
-pytestmark = pytest.mark.long_fits
 
 
 def test_the_demo_does_what_it_says() -> None:

@@ -7,8 +7,6 @@ import pytest
 from tests.docs.pages import DOCS, read, reader
 from tests.running import Up
 
-pytestmark = pytest.mark.long_fits
-
 
 def test_your_own_simulator(tmp_path: Path, jax_cache: Path) -> None:
     reader(tmp_path, jax_cache=jax_cache).read(DOCS / "simulator.md")

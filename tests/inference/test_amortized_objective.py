@@ -13,8 +13,6 @@ from tacit.inference.features import FeatureScale, quantiles, ranked
 from tacit.inference.options import Start
 from tacit.ppl import Implicit, Normal, plate
 
-pytestmark = pytest.mark.long_fits
-
 KEY = jax.random.key(0)
 NOISE = np.array([0.5, 1.0], np.float32)
 OPTIONS = InferenceOptions(objective="amortized", simulations=10_000, steps=2500)

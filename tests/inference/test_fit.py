@@ -15,8 +15,6 @@ from tacit.inference import InferenceOptions, Problem, fit, initialize, load, sa
 from tacit.inference.options import STEPS
 from tacit.ppl import HalfNormal, Implicit, Normal, Poisson, plate
 
-pytestmark = pytest.mark.long_fits
-
 KEY = jax.random.key(0)
 
 

@@ -11,8 +11,6 @@ from tacit.inference import InferenceOptions, Problem, fit
 from tacit.inference.flow import Flow
 from tacit.ppl import Normal, Poisson, plate
 
-pytestmark = pytest.mark.long_fits
-
 KEY = jax.random.key(0)
 
 

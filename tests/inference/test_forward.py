@@ -28,8 +28,6 @@ from tacit.inference.problem import layout
 from tacit.inference.state import Rates
 from tacit.ppl import Implicit, Normal, external, plate
 
-pytestmark = pytest.mark.long_fits
-
 KEY = jax.random.key(0)
 NOISE = 0.3
 SHORT = {"steps": 1500, "simulations": 6000}

@@ -16,8 +16,6 @@ from tacit.inference import InferenceOptions, Parts, Problem, finalize, fit, ini
 from tacit.inference.ratio_losses import log_loss
 from tacit.ppl import Implicit, Normal, Parameter, plate
 
-pytestmark = pytest.mark.long_fits
-
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(0.7, 1.0, 40).astype(np.float32)
 Y = np.random.default_rng(1).normal(0.7, 2.0, 40).astype(np.float32)

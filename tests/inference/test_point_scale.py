@@ -13,8 +13,6 @@ from tacit.inference.point_scale import MOST_POINTS
 from tacit.inference.problem import arrays, layout
 from tacit.ppl import BernoulliLogits, Normal, plate
 
-pytestmark = pytest.mark.long_fits
-
 KEY = jax.random.key(0)
 X = np.linspace(-300.0, 300.0, 40).astype(np.float32)
 

@@ -11,8 +11,6 @@ from tacit.inference.forward.pair_critic import PairCritic
 from tacit.inference.summary import Summary, Variable, _windows, ordered
 from tacit.ppl import Implicit, Uniform
 
-pytestmark = pytest.mark.long_fits
-
 KEY = jax.random.key(0)
 
 

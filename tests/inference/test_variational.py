@@ -11,8 +11,6 @@ from tacit.errors import InferenceError
 from tacit.inference import InferenceOptions, Parts, Problem, fit
 from tacit.ppl import Gamma, Normal, Parameter, Poisson, from_distribution, plate
 
-pytestmark = pytest.mark.long_fits
-
 KEY = jax.random.key(0)
 COUNTS = np.array([3, 5, 2, 4, 6, 3, 4, 5], np.int32)
 

@@ -11,8 +11,6 @@ from model_registry.models import ar_k, gp_poisson_regression, lotka_volterra
 from tacit.inference import InferenceOptions, fit
 from tests.model_registry.models.running import assert_mean_and_sd, example, log_joint, simulate
 
-pytestmark = pytest.mark.long_fits
-
 
 @pytest.mark.parametrize(
     ("alpha", "beta", "sigma"), [(0.0, (0.7, 0.4, 0.1, 0.0, -0.3), 0.15), (1.5, (-0.5, 0.2, 0.3, -0.1, 0.4), 2.0)]
