@@ -15,7 +15,7 @@ from model_registry import Model, load_registry
 from tacit.inference import InferenceOptions, fit
 from tacit.predictive import predict
 
-MODELS = ("poisson-rate", "linear-regression", "eight-schools", "linear-regression-unknown-noise")
+MODELS = ("poisson-rate", "linear-regression", "logistic-regression", "eight-schools")
 DATA_SETS = 100
 NUM_DRAWS = 4000
 # Ranks are out of so many draws, and fall into so many bins.

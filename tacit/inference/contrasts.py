@@ -52,16 +52,17 @@ def marginal(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any,
 
 
 def empirical(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any, state: State) -> Report:
-    """Simulated (x, z) at beta ~ q against observed x with z ~ q(z | beta), at the same beta.
+    """Simulated (x, z) at beta against observed x with z ~ q(z | beta), at the same beta: drawn from q, widened, since
+    whatever its law is r is the same, and its slope is learnt from latents that differ.
 
     (z, x) is drawn jointly from the program; pairing z of the prior with x simulated at z of q, as the original
     implementation does, would make the numerator's law neither.
     """
-    del rates  # simulations are made at latents of q itself
     keys = jax.random.split(key, 3)
     layout = setup.layout
     index = choose_points(keys[0], layout.num_points, setup.points)
-    latents = laws.draw(setup, data, keys[1], state.q, state.trained, setup.latent_samples, index).latents
+    count, width = setup.latent_samples, rates.proposal_width
+    latents = laws.draw(setup, data, keys[1], state.q, state.trained, count, index, width=width).latents
     inputs = take_points(layout, data.arrays, index).inputs
     raw = unstandardise(data, latents)
 
@@ -80,9 +81,9 @@ def empirical(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any
     r_p = estimators.aligned(setup, data, state, estimator, points, drawn)
     r_q = estimators.aligned(setup, data, state, estimator, ours, latents)
     losses = sum(pointwise(setup)(r_p[name], r_q[name]) for name in r_p)
-    count = jnp.maximum(jnp.sum(finite), 1)
-    correct = jnp.sum(finite & (sum(r_p.values()) > 0)) / count / 2 + jnp.mean(sum(r_q.values()) < 0) / 2
-    return Report(jnp.sum(jnp.where(finite, losses, 0.0)) / count, correct, jnp.sum(~finite))
+    made = jnp.maximum(jnp.sum(finite), 1)
+    correct = jnp.sum(finite & (sum(r_p.values()) > 0)) / made / 2 + jnp.mean(sum(r_q.values()) < 0) / 2
+    return Report(jnp.sum(jnp.where(finite, losses, 0.0)) / made, correct, jnp.sum(~finite))
 
 
 def simulated_points(

@@ -81,9 +81,21 @@ def start(setup: Setup, key: jax.Array, data: Data) -> tuple[GaussianBlocks, Tra
 
 
 def draw(
-    setup: Setup, data: Data, key: jax.Array, q: GaussianBlocks, trained: Trained, num_draws: int, index: jax.Array
+    setup: Setup,
+    data: Data,
+    key: jax.Array,
+    q: GaussianBlocks,
+    trained: Trained,
+    num_draws: int,
+    index: jax.Array,
+    *,
+    width: jax.Array | float = 1.0,
 ) -> Draw:
-    """`num_draws` draws, in pairs of opposite eps where their number is even, for the points `index`."""
+    """`num_draws` draws, in pairs of opposite eps where their number is even, for the points `index`.
+
+    Args:
+      width: by how much the globals of a Gaussian or a flow are drawn wider; the densities stay those of q.
+    """
     if setup.parts.variational is not None:
         return _program_draw(setup, data, key, trained, num_draws, index)
     if num_draws % 2:
@@ -93,6 +105,7 @@ def draw(
         eps = jax.tree.map(lambda e: jnp.concatenate([e, -e]), half)
     here = gaussian(setup, data, q, trained, index)
     entropy, local_entropy = families.entropy(here if setup.family == "amortized" else q)
+    eps = eps._replace(globals=width * eps.globals)
     log_q = -jnp.sum(eps.globals**2, axis=-1) / 2
     moved = eps
     if setup.family == "amortized":

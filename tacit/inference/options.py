@@ -144,7 +144,11 @@ class InferenceOptions(BaseModel):
         "default at most 512 with latents of their own, at most 20,000 under klqp.",
     )
     proposal_width: float = Field(
-        2.0, gt=0.0, le=10.0, description="Simulations are made at latents this much wider than the variational family."
+        2.0,
+        gt=0.0,
+        le=10.0,
+        description="Simulations are made at latents this much wider than the variational family. (The original form "
+        "has contrast empirical and 1 here.)",
     )
     disc_learning_rate: float | None = Field(
         None,
