@@ -21,16 +21,10 @@ MODELS = _HERE.parent / "model_registry" / "models"
 
 # Tests compile much and compute little: programs optimised less compile in half the time. Processes that tests start
 # inherit this, and it must stand here before JAX makes its backend.
-# One thread computes: the suite has more processes than cores, and threads of several would wait for one another.
+# One thread computes: the suite has a process per core, and threads of several would wait for one another.
 _FLAGS = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false"
 os.environ.setdefault("XLA_FLAGS", _FLAGS)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: many tests wait for services, for a third of the time where there is one
-    a core."""
-    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(autouse=True, scope="module")
