@@ -94,7 +94,8 @@ def draw(
     """`num_draws` draws, in pairs of opposite eps where their number is even, for the points `index`.
 
     Args:
-      width: by how much the globals of a Gaussian or a flow are drawn wider; the densities stay those of q.
+      width: by how much the globals of a Gaussian or a flow are drawn wider; those of a program are drawn as they are.
+        The densities stay those of q; the entropy of a flow, an average over the draws, does not.
     """
     if setup.parts.variational is not None:
         return _program_draw(setup, data, key, trained, num_draws, index)

@@ -12,7 +12,7 @@ import pytest
 from numpyro.distributions import constraints
 
 from tacit.errors import InferenceError
-from tacit.inference import InferenceOptions, Parts, Problem, finalize, fit, initialize, update
+from tacit.inference import InferenceOptions, Parts, Problem, contrasts, finalize, fit, initialize, update
 from tacit.inference.ratio_losses import log_loss
 from tacit.ppl import Implicit, Normal, Parameter, plate
 
@@ -67,6 +67,22 @@ class Quadratic(eqx.Module):
 
 def quadratic(key):
     return Quadratic()
+
+
+def test_the_empirical_contrast_draws_globals_wider_than_q():
+    """The mean square of mu around the centre of q, here taken for the loss, grows with the square of the width."""
+    square = eqx.tree_at(lambda r: r.curve, Quadratic(), jnp.ones(()))
+    parts = Parts(ratio_estimator=lambda key: square, ratio_loss=lambda psamples, qsamples: qsamples)
+
+    def around_centre(width):
+        options = InferenceOptions(contrast="empirical", proposal_width=width)
+        session = initialize(KEY, MEAN, options=options, parts=parts)
+        report = contrasts.empirical(
+            session.setup, session.rates, session.data, KEY, session.state.ratio, session.state
+        )
+        return float(report.loss - session.data.latent_centre.globals[0] ** 2)
+
+    assert around_centre(3.0) == pytest.approx(9.0 * around_centre(1.0), rel=1e-3)
 
 
 def test_the_users_ratio_estimator_learns_the_true_ratio():
