@@ -1,5 +1,6 @@
 """How this process uses JAX: on which platform, with which cache of compiled programs."""
 
+import os
 from pathlib import Path
 
 import jax
@@ -20,6 +21,9 @@ def configure(*, device: str, cache: Path) -> str:
     """
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
+    else:
+        # Else the first process takes three quarters of the memory of a GPU, and no other worker can use it.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     keep_programs(cache)
     first = jax.devices()[0]
     if device != "cpu" and first.platform == "cpu":
