@@ -59,9 +59,7 @@ def main() -> None:
     if devices[1].platform == "cpu":
         raise SystemExit("JAX finds no accelerator here.")
     print(f"JAX {jax.__version__}, {devices[1].device_kind}")
-    print(
-        "| fit | steps/s, CPU | steps/s, accelerator | ratio | first fit, s | and on the accelerator | means apart |"
-    )
+    print("| fit | steps/s, CPU | steps/s, accelerator | ratio | first fit, s | and on the accelerator | means apart |")
     print("|---|---|---|---|---|---|---|")
     registry = load_registry()
     for name in sys.argv[1:] or CASES:

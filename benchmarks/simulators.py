@@ -67,7 +67,7 @@ def panel_counts(x: jax.Array, visit: jax.Array, y: jax.Array) -> None:
     trend = numpyro.sample("trend", dist.Normal())
     tau = numpyro.sample("tau", dist.HalfNormal())
     sigma = numpyro.sample("sigma", dist.HalfNormal())
-    offset = numpyro.sample("hidden_offset", dist.Normal().expand([len(x)]).to_event(1))
+    offset = numpyro.sample("person_offset", dist.Normal().expand([len(x)]).to_event(1))
     person = numpyro.deterministic("person", tau * offset)
     noise = numpyro.sample("hidden", dist.Normal().expand(y.shape).to_event(2))
     log_rate = (x @ w + person)[:, None] + trend * visit + sigma * noise

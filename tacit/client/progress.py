@@ -53,8 +53,13 @@ class _Lines:
 
     def __call__(self, fit: FitState) -> None:
         done = fit.progress
-        if done is not None and done.step >= self._next * done.total:
-            self._next = done.step / done.total + 0.1
+        if done is None:
+            return
+        share = done.step / done.total
+        # The total can rise on the way, and a share of it be less than one that was told.
+        self._next = min(self._next, share + 0.1)
+        if share >= self._next:
+            self._next = share + 0.1
             self._console.print(f"  step {done.step:>6} of {done.total}, {_losses(done)}", highlight=False)
 
 

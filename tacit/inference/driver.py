@@ -31,7 +31,8 @@ FAILED_SHARE = 0.9
 
 class Progress(NamedTuple):
     """Where a fit stands. `loss_gen` is the variational loss, `loss_disc` the ratio estimator's: averages over the
-    chunk and the restarts. `total` falls when the fit ends early."""
+    chunk and the restarts. `total` falls when the fit ends early, and rises where the few steps it began with are not
+    enough."""
 
     step: int
     total: int
@@ -44,8 +45,9 @@ class Progress(NamedTuple):
 class Session(NamedTuple):
     """A fit under way, of one restart or several.
 
-    `options`: those asked for, with the number of steps. `total`: steps to make, all, or fewer once the loss was flat.
-    `history` holds a row per update: the step, then loss_gen, loss_disc and correct of every restart.
+    `options`: those asked for, with the number of steps. `total`: steps to make, all, or fewer: once the loss was flat,
+    or while few may be enough. `history` holds a row per update: the step, then loss_gen, loss_disc and correct of
+    every restart.
     """
 
     setup: Setup
@@ -140,6 +142,14 @@ def initialize(
     setup, rates, options = plan(problem, options or InferenceOptions(), parts)
     for each in setup.layout.external:
         each.failures.clear()
+    sample_key, data, state, seen = _begin(key, problem, setup, rates, options)
+    return Session(setup, rates, options, int(seen.total), sample_key, data, state, seen, ())
+
+
+def _begin(
+    key: jax.Array, problem: Problem, setup: Setup, rates: Rates, options: InferenceOptions
+) -> tuple[jax.Array, Data, State, Watch]:
+    """All that changes or is drawn at random in a session, before the first step."""
     compiled = _compiled(setup)
     prepare_key, init_key, sample_key = jax.random.split(key, 3)
     given = arrays(problem, setup.layout)
@@ -148,8 +158,7 @@ def initialize(
     else:
         start = jnp.asarray(options.start.mean), jnp.linalg.cholesky(jnp.asarray(options.start.covariance))
         data = compiled.prepare(prepare_key, given, forward.Normal(*start))
-    state, seen = compiled.init(init_key, data), stopping.start(setup, rates)
-    return Session(setup, rates, options, options.steps, sample_key, data, state, seen, ())
+    return sample_key, data, compiled.init(init_key, data), stopping.start(setup, rates)
 
 
 def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Update | None = None) -> Session:
@@ -197,7 +206,7 @@ def finalize(session: Session, num_draws: int) -> Fit:
         history=finish.losses(session.history, session.setup.restarts),
         simulated=_simulated(session.setup, session.state),
         judged=judged,
-        flat=session.total < session.options.steps,
+        early=session.total < session.options.steps,
     )
     if session.setup.objective == "forward":
         return finish.cover(ended, compiled.sample, session.sample_key, num_draws)
@@ -226,7 +235,8 @@ def load(
     Raises:
       InferenceError: the checkpoint is not of such a session.
     """
-    fresh = jax.eval_shape(lambda key: initialize(key, problem, options=options, parts=parts)[4:8], jax.random.key(0))
+    setup, rates, options = plan(problem, options or InferenceOptions(), parts)
+    fresh = jax.eval_shape(lambda key: _begin(key, problem, setup, rates, options), jax.random.key(0))
     paths, structure = jax.tree_util.tree_flatten_with_path(fresh)
     leaves = []
     for path, like in paths:
@@ -238,11 +248,12 @@ def load(
         is_key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
         leaves.append(jax.random.wrap_key_data(jnp.asarray(leaf)) if is_key else jnp.asarray(leaf))
     sample_key, data, state, seen = jax.tree.unflatten(structure, leaves)
-    setup, rates, options = plan(problem, options or InferenceOptions(), parts)
-    if not 0 < int(seen.total) <= options.steps or (not options.stop_when_flat and int(seen.total) < options.steps):
-        raise InferenceError(f"the checkpoint is of a fit of {int(seen.total)} steps, not of {options.steps}")
+    total = int(seen.total)
+    shortened = 0 < total < options.steps and (options.stop_when_flat or total == int(rates.few))
+    if total != options.steps and not shortened:
+        raise InferenceError(f"the checkpoint is of a fit of {total} steps, not of {options.steps}")
     history = tuple(tuple(float(x) for x in row) for row in saved["history"])
-    return Session(setup, rates, options, int(seen.total), sample_key, data, state, seen, history)
+    return Session(setup, rates, options, total, sample_key, data, state, seen, history)
 
 
 def _without_key_type(leaf: jax.Array) -> jax.Array:
@@ -291,6 +302,8 @@ def _compiled(setup: Setup) -> Compiled:
             state = restarts.each(setup, lambda s: step(setup, now, data, s, only))(state)
             if only is None and setup.objective == "reverse":
                 seen = stopping.watch(setup, rates, state, seen)
+            if only is None and setup.objective == "forward":
+                seen = seen._replace(total=forward.total_steps(rates, state, seen.total))
             return state, seen, sums + jnp.nan_to_num(jnp.stack([state.loss_gen, state.loss_disc, state.correct]))
 
         def more(carry: Carry) -> jax.Array:

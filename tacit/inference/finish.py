@@ -43,7 +43,7 @@ class Fit(NamedTuple):
 
 class Ended(NamedTuple):
     """A fit whose steps are made. `history` is of `losses`; `judged` (R, R) of `restarts.judge`, None for a single fit;
-    `simulated` points by each restart; `flat`, whether it ended early."""
+    `simulated` points by each restart; `early`, whether before its budget of steps."""
 
     setup: Setup
     options: InferenceOptions
@@ -52,7 +52,7 @@ class Ended(NamedTuple):
     history: list[dict[str, np.ndarray]]
     simulated: int
     judged: np.ndarray | None
-    flat: bool
+    early: bool
 
 
 class Drawn(NamedTuple):
@@ -112,7 +112,7 @@ def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_dra
         )
     posterior = {name: np.concatenate([part.posterior[name] for part in parts]) for name in parts[0].posterior}
     found = pooling.pooled([part.diagnostics for part in parts])
-    found |= {"budget": ended.options.steps, "ended": "flat" if ended.flat else "budget"}
+    found |= {"budget": ended.options.steps, "ended": "flat" if ended.early else "budget"}
     if judged is not None:
         found |= pooling.comparison(judged, numbers)
     return Fit(
@@ -143,7 +143,8 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
     drawn = Drawn(posterior, found, proposed, usable if wanted else None)
     figures = reliability.forward_diagnostics(ended.setup, ended.data, state, ended.history[0]) | weighed(drawn)
     budget = ended.options.resolved_simulations(external=bool(ended.setup.layout.external))
-    figures |= {"budget": ended.options.steps, "simulation_budget": budget, "ended": "budget"}
+    why = "gaussian" if ended.early else "budget"
+    figures |= {"budget": ended.options.steps, "simulation_budget": budget, "ended": why}
     return Fit(
         posterior,
         forward.parameters(ended.setup, ended.data, state),

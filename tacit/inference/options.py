@@ -23,6 +23,7 @@ SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
 # Steps unless told otherwise; and under the forward objective with few simulations, of which more is learnt.
 STEPS = 12_000
 FEW_SIMULATIONS, STEPS_OF_FEW = 25_000, 20_000
+FEWEST_STEPS = 1_000
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
 MAX_REPLICATES = 2
@@ -97,7 +98,8 @@ class InferenceOptions(BaseModel):
         le=1_000_000,
         description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
         "most 25,000 simulations; but no more than one for each of 1,000 simulations, and two for each of 10,000: more "
-        "would be learnt by heart.",
+        "would be learnt by heart. Of these, no more than one for five simulations (1,000 at least) where a Gaussian "
+        "proves enough.",
     )
     start: Start | None = Field(
         None,
@@ -277,6 +279,12 @@ class InferenceOptions(BaseModel):
         # More for each would be learnt by heart: of 1,000 after one, of 10,000 not yet after two.
         each = min(max(1.0, math.log10(simulations / 100)), 2.0)
         return min(most, int(each * simulations))
+
+    def few_steps(self, *, objective: Objective, external: bool) -> int:
+        """Steps that are enough under the forward objective where the posterior is Gaussian; 0: all are to be made."""
+        few = max(FEWEST_STEPS, self.resolved_simulations(external=external) // 5)
+        all_steps = self.resolved_steps(objective=objective, external=external)
+        return few if self.steps is None and objective == "forward" and few < all_steps else 0
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

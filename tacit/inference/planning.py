@@ -66,6 +66,7 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         simulations=jnp.int32(budget),
         # External simulations are taken in a round after they were begun.
         rounds=jnp.float32((budget - first) // fresh + (external and objective == "forward") if fresh else 0),
+        few=jnp.float32(options.few_steps(objective=objective, external=external)),
     )
     return setup, rates, options.model_copy(update={"steps": steps})
 

@@ -61,7 +61,7 @@ class Setup(NamedTuple):
 class Rates(NamedTuple):
     """What may change without compiling anew: number of steps, learning rates, proposal width, how flat the loss must
     be to stop early, in standard errors (never, if negative); under the forward objective the simulations that may be
-    made, and how often after the first."""
+    made, how often after the first, and the few steps that a fit begins with and that may be enough (0: none)."""
 
     steps: jax.Array
     disc: jax.Array
@@ -70,6 +70,7 @@ class Rates(NamedTuple):
     tolerance: jax.Array
     simulations: jax.Array
     rounds: jax.Array
+    few: jax.Array
 
 
 class Data(NamedTuple):

@@ -42,10 +42,10 @@ class Watch(NamedTuple):
 
 
 def start(setup: Setup, rates: Rates) -> Watch:
-    """Before the first step: the whole budget lies ahead."""
+    """Before the first step: the whole budget lies ahead, or the few steps that may be enough."""
     zero = jnp.zeros(() if setup.restarts == 1 else setup.restarts)
     empty = Window(zero, zero, zero)
-    return Watch(rates.steps.astype(int), empty, empty)
+    return Watch(jnp.where(rates.few > 0, rates.few, rates.steps).astype(int), empty, empty)
 
 
 def watch(setup: Setup, rates: Rates, state: State, seen: Watch) -> Watch:

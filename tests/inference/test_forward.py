@@ -90,6 +90,35 @@ def test_what_a_gaussian_does_not_cover_is_covered_by_a_flow_and_the_fit_says_so
     assert any(name.startswith("flow") for name in squares.variational)
 
 
+def test_where_a_gaussian_is_enough_few_steps_are_made():
+    """Of 5,000 simulations 1,000 steps and not 8,494, with all simulations made; also by a fit that was interrupted."""
+    problem = Problem(conjugate, {"x": np.array([0.8, -1.0])})
+    options = InferenceOptions(objective="forward", simulations=5000)
+    session = update(initialize(KEY, problem, options=options), 700)
+    assert session.total == 1000
+    saved = save(session)
+    found = finalize(run(session), 4000)
+    told = {name: found.diagnostics[name] for name in ("steps", "budget", "ended")}
+    assert told == {"steps": 1000, "budget": 8494, "ended": "gaussian"}
+    assert 4900 <= found.diagnostics["simulations"] <= 5000
+    theta, variance = found.posterior["theta"], np.array([0.01, 1.0])
+    np.testing.assert_allclose(theta.mean(axis=0), np.array([0.8, -1.0]) / (1 + variance), atol=0.1)
+    np.testing.assert_allclose(theta.std(axis=0), np.sqrt(variance / (1 + variance)), rtol=0.15)
+    resumed = finalize(run(load(problem, saved, options=options)), 4000)
+    np.testing.assert_array_equal(resumed.posterior["theta"], theta)
+
+
+def test_where_a_gaussian_is_not_enough_or_steps_are_asked_for_all_are_made():
+    problem = Problem(two_modes, {"x": np.array([1.0, 0.3])})
+    options = InferenceOptions(objective="forward", simulations=5000)
+    session = update(initialize(KEY, problem, options=options), 249)
+    assert session.total == 1000
+    assert update(session, 1).total == 8494
+    asked = InferenceOptions(objective="forward", simulations=5000, steps=3000)
+    problem = Problem(conjugate, {"x": np.array([0.8, -1.0])})
+    assert update(initialize(KEY, problem, options=asked), 700).total == 3000
+
+
 @pytest.mark.parametrize("budget", [200, 1001])
 def test_simulations_never_exceed_the_budget(budget):
     options = InferenceOptions(objective="forward", steps=400, simulations=budget)
@@ -423,11 +452,26 @@ def test_limits_of_simulations_at_once():
 def test_every_round_comes(budget, steps, external):
     first, fresh = forward.first_simulations(budget), forward.fresh_simulations(budget, steps, external=external)
     rounds = (budget - first) // fresh + external
-    rates = Rates(*(jnp.float32(x) for x in (steps, 0, 0, 0, 0, budget, rounds)))
+    rates = Rates(*(jnp.float32(x) for x in (steps, 0, 0, 0, 0, budget, rounds, 0)))
     made = np.asarray(forward.begins_round(rates, jnp.arange(steps)))
     # What is left for the last step is a round that was begun before it.
     assert made.sum() in (rounds, rounds - external)
     assert made.sum() <= steps
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps", "few", "external"), [(10_000, 20_000, 2000, False), (2000, 2602, 1000, True)]
+)
+def test_every_round_comes_where_few_steps_were_not_enough(budget, steps, few, external):
+    """As often as in a fit of few steps for a quarter of these, and then evenly."""
+    first, fresh = forward.first_simulations(budget), forward.fresh_simulations(budget, steps, external=external)
+    rounds = (budget - first) // fresh + external
+    rates = Rates(*(jnp.float32(x) for x in (steps, 0, 0, 0, 0, budget, rounds, few)))
+    made = np.asarray(forward.begins_round(rates, jnp.arange(steps)))
+    assert made.sum() in (rounds, rounds - external)
+    assert made[: few // 4].sum() == rounds // 4
+    rest, half = steps - few // 4, (steps - few // 4) // 2
+    assert made[-half:].sum() == pytest.approx((rounds - rounds // 4) * half / rest, abs=1)
 
 
 def test_parts_of_the_ring():

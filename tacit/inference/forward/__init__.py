@@ -20,7 +20,7 @@ Simulations are counted, those from which scales are read included, and never ex
 """
 
 from tacit.inference.forward.coordinates import has_choice, joined
-from tacit.inference.forward.cover import AUTOMATIC
+from tacit.inference.forward.cover import AUTOMATIC, total_steps
 from tacit.inference.forward.draws import Draws, parameters, sample, surprise
 from tacit.inference.forward.ratio import contrasts, judge, update_disc
 from tacit.inference.forward.state import Normal, Prepared, State
@@ -64,5 +64,6 @@ __all__ = [
     "sample",
     "step",
     "surprise",
+    "total_steps",
     "update_disc",
 ]

@@ -36,8 +36,24 @@ DIVERGENCE_LIMIT = 0.05
 ESTIMATED_OVER = 0.05
 # Estimates of the divergence above this say only that it is large; they come of a draw where q all but vanishes.
 MOST_DIVERGENCE = 20.0
+# After this share of the few steps that a fit begins with it is decided whether they are enough: up to this divergence.
+# Before DECIDE_FROM, so that no flow has begun; and the sooner, the more simulations are left for the others.
+FEW_DECIDED, ENOUGH = 0.25, 0.45
 # The family that is a Gaussian until a flow proves needed.
 AUTOMATIC = "automatic"
+
+
+def decided(rates: Rates) -> jax.Array:
+    """The step at which it is decided whether the few steps are enough."""
+    return jnp.floor(FEW_DECIDED * rates.few)
+
+
+def total_steps(rates: Rates, state: State, total: jax.Array) -> jax.Array:
+    """The steps that a fit makes, `total` so far. It begins as one of few steps, and soon it is seen whether a Gaussian
+    is nearly enough; else it makes all, for modes and needles are what many steps are for. A posterior that is nearly
+    Gaussian is learnt soon, and then r would learn accidents of simulations that are few."""
+    steps = jnp.where(state.divergence < ENOUGH, rates.few, rates.steps).astype(int)
+    return jnp.where((rates.few > 0) & (state.step == decided(rates)), steps, total)
 
 
 def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:

@@ -96,7 +96,7 @@ def test_panel_counts(sigma):
     data = example(model)
     w, trend = np.array([1.6, 0.9, -0.9, 0.3, 0.5], np.float32), -0.1
     person = np.linspace(-1.5, 1.5, 59)
-    y = simulate(model, 2000, w=w, trend=trend, tau=1.0, sigma=sigma, person=person)["y"]
+    y = simulate(model, 2000, w=w, trend=trend, tau=1.0, sigma=sigma, person_offset=person)["y"]
     median = np.exp((data["x"] @ w + person)[:, None] + trend * data["visit"])
     mean = median * np.exp(sigma**2 / 2)
     # Means and the chance of no event, since variances of a heavy tail are slow to settle.
@@ -107,13 +107,14 @@ def test_panel_counts(sigma):
 
 
 def test_people_differ_by_tau():
-    person = run(panel_counts.model, tau=0.3)["person"]
-    at = np.linspace(-1.0, 1.0, 59, dtype=np.float32)
-    np.testing.assert_allclose(person.log_prob(at), stats.norm.logpdf(at, 0.0, 0.3), rtol=1e-5)
+    offset = np.linspace(-2.0, 2.0, 59, dtype=np.float32)
+    made = run(panel_counts.model, tau=0.3, person_offset=offset)
+    np.testing.assert_allclose(made["person_offset"].log_prob(offset), stats.norm.logpdf(offset), rtol=1e-5)
+    np.testing.assert_allclose(made["person"].value, 0.3 * offset, rtol=1e-5)
 
 
 def test_rates_beyond_counting_stay_counts():
-    latents = {"tau": 1.0, "sigma": 1.0, "trend": 0.0, "person": np.zeros(59), "w": [40.0, 0.0, 0.0, 0.0, 0.0]}
+    latents = {"tau": 1.0, "sigma": 1.0, "trend": 0.0, "person_offset": np.zeros(59), "w": [40.0, 0.0, 0.0, 0.0, 0.0]}
     y = simulate(panel_counts.model, 2000, **latents)["y"]
     assert np.all(np.abs(y / np.exp(panel_counts.MAX_LOG_RATE) - 1) < 0.05)
 
