@@ -98,8 +98,8 @@ class InferenceOptions(BaseModel):
         le=1_000_000,
         description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
         "most 25,000 simulations; but no more than one for each of 1,000 simulations, and two for each of 10,000: more "
-        "would be learnt by heart. Of these, no more than one for five simulations (1,000 at least) where a Gaussian "
-        "proves enough.",
+        "would be learnt by heart. With at most 25,000 simulations no more than one for five of them (1,000 at least) "
+        "where a Gaussian proves nearly enough.",
     )
     start: Start | None = Field(
         None,
@@ -282,9 +282,10 @@ class InferenceOptions(BaseModel):
 
     def few_steps(self, *, objective: Objective, external: bool) -> int:
         """Steps that are enough under the forward objective where the posterior is Gaussian; 0: all are to be made."""
-        few = max(FEWEST_STEPS, self.resolved_simulations(external=external) // 5)
-        all_steps = self.resolved_steps(objective=objective, external=external)
-        return few if self.steps is None and objective == "forward" and few < all_steps else 0
+        simulations = self.resolved_simulations(external=external)
+        few = max(FEWEST_STEPS, simulations // 5)
+        wanted = self.steps is None and objective == "forward" and simulations <= FEW_SIMULATIONS
+        return few if wanted and few < self.resolved_steps(objective=objective, external=external) else 0
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""
