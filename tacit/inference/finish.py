@@ -143,7 +143,7 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
     drawn = Drawn(posterior, found, proposed, usable if wanted else None)
     figures = reliability.forward_diagnostics(ended.setup, ended.data, state, ended.history[0]) | weighed(drawn)
     budget = ended.options.resolved_simulations(external=bool(ended.setup.layout.external))
-    why = "gaussian" if ended.early else "budget"
+    why = "few_steps" if ended.early else "budget"
     figures |= {"budget": ended.options.steps, "simulation_budget": budget, "ended": why}
     return Fit(
         posterior,

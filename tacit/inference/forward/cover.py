@@ -43,7 +43,7 @@ FEW_DECIDED, ENOUGH = 0.25, 0.45
 AUTOMATIC = "automatic"
 
 
-def decided(rates: Rates) -> jax.Array:
+def decision_step(rates: Rates) -> jax.Array:
     """The step at which it is decided whether the few steps are enough."""
     return jnp.floor(FEW_DECIDED * rates.few)
 
@@ -53,7 +53,7 @@ def total_steps(rates: Rates, state: State, total: jax.Array) -> jax.Array:
     is nearly enough; else it makes all, for modes and needles are what many steps are for. A posterior that is nearly
     Gaussian is learnt soon, and then r would learn accidents of simulations that are few."""
     steps = jnp.where(state.divergence < ENOUGH, rates.few, rates.steps).astype(int)
-    return jnp.where((rates.few > 0) & (state.step == decided(rates)), steps, total)
+    return jnp.where((rates.few > 0) & (state.step == decision_step(rates)), steps, total)
 
 
 def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:

@@ -20,7 +20,7 @@ from tacit.inference.forward.coordinates import (
     restore,
     simulated,
 )
-from tacit.inference.forward.cover import EVERY, decided, flow_optimizer, update_gen
+from tacit.inference.forward.cover import EVERY, decision_step, flow_optimizer, update_gen
 from tacit.inference.forward.ratio import FIRST_DECAY, judge, ratio_optimizer, update_disc
 from tacit.inference.forward.state import Begun, Judged, Normal, Prepared, State
 from tacit.inference.problem import Arrays, prior_draw
@@ -164,7 +164,7 @@ def begins_round(rates: Rates, step: jax.Array) -> jax.Array:
 def _rounds_until(rates: Rates, step: jax.Array) -> jax.Array:
     """Rounds before this step. They are evenly over the steps; a fit that goes on beyond the few that it began with
     makes what is left of them evenly over the others."""
-    longer, begun_for = (rates.few > 0) & (rates.steps > rates.few), decided(rates)
+    longer, begun_for = (rates.few > 0) & (rates.steps > rates.few), decision_step(rates)
     even = step * rates.rounds / jnp.where(longer, rates.few, rates.steps)
     made = jnp.floor(begun_for * rates.rounds / jnp.maximum(rates.few, 1.0))
     left = made + (step - begun_for) * (rates.rounds - made) / (rates.steps - begun_for)
