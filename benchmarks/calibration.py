@@ -4,15 +4,16 @@ TACIT_CALIBRATION names models, separated by commas, where others than MODELS ar
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 from scipy import stats
 
+from benchmarks.together import fits
 from model_registry import Model, load_registry
-from tacit.inference import InferenceOptions, fit
+from tacit.inference import InferenceOptions
 from tacit.predictive import predict
 
 MODELS = ("poisson-rate", "linear-regression", "logistic-regression", "eight-schools")
@@ -30,18 +31,29 @@ def drawn(model: Model, seed: int) -> dict[str, np.ndarray]:
     return {name: value[0] for name, value in part.items()}
 
 
-def ranks(model: Model, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of every latent number: how many of RANKED draws lie below the truth, and whether the 90 % interval holds it."""
-    truth = drawn(model, seed)
+def numbers(model: Model, values: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+    """(count, numbers): all latent numbers side by side, of so many draws."""
+    return np.column_stack([values[name].reshape(count, -1) for name in model.latents])
+
+
+def ranks(model: Model, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(count, numbers) of every latent number in fits of so many data sets: how many of RANKED draws lie below the
+    truth, and whether the 90 % interval holds it."""
+    truths = [drawn(model, seed) for seed in range(count)]
     example = model.resolve(model.example).arrays
-    data = {name: truth[name] if name in model.observed else example[name] for name in model.data}
-    problem = model.problem(model.resolve(data))
+    problems = []
+    for truth in truths:
+        data = {name: truth[name] if name in model.observed else example[name] for name in model.data}
+        problems.append(model.problem(model.resolve(data)))
+    keys = [jax.random.key(seed) for seed in range(count)]
+    below, covered = [], []
     options = InferenceOptions(**model.defaults)
-    result = fit(jax.random.key(seed), problem, options=options, num_draws=NUM_DRAWS)
-    draws = np.column_stack([result.posterior[name].reshape(NUM_DRAWS, -1) for name in model.latents])
-    true = np.concatenate([truth[name].reshape(-1) for name in model.latents])
-    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
-    return np.sum(draws[:: NUM_DRAWS // RANKED][:RANKED] < true, axis=0), (low < true) & (true < high)
+    for truth, result in zip(truths, fits(keys, problems, options=options, num_draws=NUM_DRAWS), strict=True):
+        draws, true = numbers(model, result.posterior, NUM_DRAWS), numbers(model, truth, 1)[0]
+        low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+        below.append(np.sum(draws[:: NUM_DRAWS // RANKED][:RANKED] < true, axis=0))
+        covered.append((low < true) & (true < high))
+    return np.stack(below), np.stack(covered)
 
 
 def calibration() -> Iterator[str]:
@@ -51,10 +63,9 @@ def calibration() -> Iterator[str]:
     yield "|---|---|---|---|"
     for name in os.environ.get("TACIT_CALIBRATION", ",".join(MODELS)).split(","):
         model = load_registry().get(name)
-        found, covered = zip(*(ranks(model, seed) for seed in range(DATA_SETS)), strict=True)
-        counts = np.stack([np.bincount(each * BINS // (RANKED + 1), minlength=BINS) for each in np.stack(found).T])
+        below, share = ranks(model, DATA_SETS)
+        counts = np.stack([np.bincount(each * BINS // (RANKED + 1), minlength=BINS) for each in below.T])
         p_value = min(1.0, stats.chisquare(counts, axis=1).pvalue.min() * len(counts))
-        share = np.stack(covered)
         error = np.sqrt(0.9 * 0.1 / DATA_SETS)
         each = share.mean(axis=0)
         row = f"{share.mean():.3f} in all, {each.min():.2f}-{each.max():.2f} each (standard error {error:.3f})"

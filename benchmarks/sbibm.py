@@ -10,10 +10,11 @@ Long: nine tasks, three observations, three budgets, two seeds. TACIT_SBIBM_TASK
 """
 
 import csv
+import itertools
 import os
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neural_network import MLPClassifier
 
-from model_registry import load_registry
+from benchmarks.together import fits, suits
+from model_registry import Model, load_registry
 from model_registry.models.slcp_distractors import hide
 from tacit.errors import DivergedError
-from tacit.inference import InferenceOptions, fit
+from tacit.inference import Fit, InferenceOptions, Problem
 
 NUM_DRAWS = 2000
 SEEDS = (0, 1)
@@ -109,32 +111,45 @@ def sbibm() -> Iterator[str]:
     best, registry = published(folder), load_registry()
     yield "| task | simulations | observation | seed | C2ST | best published | family | k-hat | seconds | warnings |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
-    for seed in seeds:
-        for number in observations:
-            for budget in budgets:
-                for task in tasks:
-                    model = registry.get(TASKS[task])
-                    observed, reference = observation(folder, task, number)
-                    problem = model.problem(model.resolve({model.observed[0]: observed}))
-                    start = time.perf_counter()
-                    row = f"| {task} | {budget:,} | {number} | {seed} |"
-                    other = best.get((task, budget))
-                    beside = "" if other is None else f"{other:.3f}"
-                    try:
-                        result = fit(
-                            jax.random.key(seed),
-                            problem,
-                            options=InferenceOptions(objective="forward", simulations=budget),
-                            num_draws=NUM_DRAWS,
-                        )
-                    except DivergedError as error:
-                        yield f"{row} {error} | {beside} | | | {time.perf_counter() - start:.0f} | |"
-                        continue
-                    seconds = time.perf_counter() - start
-                    found = result.diagnostics
-                    assert found["simulations"] <= budget
-                    score = c2st(reference, result.posterior[model.latents[0]])
-                    yield (
-                        f"{row} {score:.3f} | {beside} | {found['family']} | {found['k_hat']:.2f} | {seconds:.0f} | "
-                        f"{len(result.warnings)} |"
-                    )
+    for budget, task in itertools.product(budgets, tasks):
+        other = best.get((task, budget))
+        beside = "" if other is None else f"{other:.3f}"
+        model, cases = registry.get(TASKS[task]), list(itertools.product(seeds, observations))
+        problems = [problem(model, observation(folder, task, number)[0]) for _, number in cases]
+        for (seed, number), (result, seconds) in zip(
+            cases, fitted(problems, [s for s, _ in cases], budget), strict=True
+        ):
+            row = f"| {task} | {budget:,} | {number} | {seed} |"
+            if isinstance(result, DivergedError):
+                yield f"{row} {result} | {beside} | | | {seconds:.0f} | |"
+                continue
+            found = result.diagnostics
+            assert found["simulations"] <= budget
+            score = c2st(observation(folder, task, number)[1], result.posterior[model.latents[0]])
+            yield (
+                f"{row} {score:.3f} | {beside} | {found['family']} | {found['k_hat']:.2f} | {seconds:.0f} | "
+                f"{len(result.warnings)} |"
+            )
+
+
+def problem(model: Model, observed: np.ndarray) -> Problem:
+    return model.problem(model.resolve({model.observed[0]: observed}))
+
+
+def fitted(
+    problems: Sequence[Problem], seeds: Sequence[int], budget: int
+) -> Iterator[tuple[Fit | DivergedError, float]]:
+    """Of each problem of a task and its seed the fit, or why it failed, and its seconds; where fits are made side by
+    side, its share of them."""
+    options = InferenceOptions(objective="forward", simulations=budget)
+    every = list(zip(seeds, problems, strict=True))
+    for batch in [every] if suits(problems[0], options) else [[each] for each in every]:
+        keys, several = [jax.random.key(seed) for seed, _ in batch], [each for _, each in batch]
+        start = time.perf_counter()
+        made: list[Fit | DivergedError]
+        try:
+            made = list(fits(keys, several, options=options, num_draws=NUM_DRAWS))
+        except DivergedError as error:
+            made = [error] * len(batch)
+        seconds = (time.perf_counter() - start) / len(batch)
+        yield from ((each, seconds) for each in made)
