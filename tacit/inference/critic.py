@@ -7,11 +7,11 @@ quadratic in eps, so the head is nearly exact there and the network only bends i
 S + S x M tower passes and one matrix product.
 """
 
-from collections.abc import Callable
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+
+from tacit.inference import networks
 
 CLIP = 10.0
 # Of features, in the tower of data.
@@ -45,17 +45,17 @@ class DataTower(eqx.Module):
         self.head = eqx.nn.Linear(in_size + products + width, out_size, key=keys[3])
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return self.head(self.body(x))
+        return networks.linear(self.head, self.body(x))
 
     def body(self, x: jax.Array) -> jax.Array:
         """All but the last layer, which is linear: sums over points can be taken before it."""
         if self.left is None or self.right is None:
-            i, j = jnp.tril_indices(x.shape[0])
-            products = x[i] * x[j]
+            i, j = jnp.tril_indices(x.shape[-1])
+            products = x[..., i] * x[..., j]
         else:
-            products = self.left(x) * self.right(x)
-        h = jnp.concatenate([x, products])
-        return jnp.concatenate([h, self.network(h)])
+            products = networks.linear(self.left, x) * networks.linear(self.right, x)
+        h = jnp.concatenate([x, products], axis=-1)
+        return jnp.concatenate([h, networks.layers(self.network, h)], axis=-1)
 
 
 class LatentTower(eqx.Module):
@@ -68,8 +68,8 @@ class LatentTower(eqx.Module):
 
     def __call__(self, eps: jax.Array) -> jax.Array:
         eps = jnp.clip(eps, -CLIP, CLIP)
-        i, j = jnp.tril_indices(eps.shape[0])
-        return jnp.concatenate([eps, eps[i] * eps[j] / 2, self.network(eps)])
+        i, j = jnp.tril_indices(eps.shape[-1])
+        return jnp.concatenate([eps, eps[..., i] * eps[..., j] / 2, networks.layers(self.network, eps)], axis=-1)
 
 
 class Critic(eqx.Module):
@@ -107,14 +107,9 @@ class Critic(eqx.Module):
 
 def phi(critic: Critic, features: jax.Array) -> jax.Array:
     """Features (..., D) to (..., F)."""
-    return _batched(critic.data, features)
+    return critic.data(features)
 
 
 def psi(critic: Critic, eps: jax.Array) -> jax.Array:
     """Whitened latents (..., d) to (..., F), scaled."""
-    return _batched(critic.latent, eps) * critic.scale
-
-
-def _batched(tower: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
-    flat = jax.vmap(tower)(x.reshape(-1, x.shape[-1]))
-    return flat.reshape(*x.shape[:-1], flat.shape[-1])
+    return critic.latent(eps) * critic.scale

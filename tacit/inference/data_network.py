@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from tacit.inference import networks
 from tacit.inference.critic import DataTower
 from tacit.inference.summary import Summary, Variable
 
@@ -56,24 +57,21 @@ class DataNetwork(eqx.Module):
         return self.tower.head
 
     def bodies(self, features: jax.Array, beside: Any = 1.0) -> jax.Array:
-        """All but the last layer, of points (N, F). `beside`: 1 or 0, whether what is summarised is seen number by
-        number too."""
-        return jax.vmap(self._body, (0, None))(features, beside)
+        """All but the last layer, of points (..., N, F). `beside` (...,): 1 or 0, whether what is summarised is seen
+        number by number too."""
+        own, leading = self.views * self.numbers, features.shape[:-1]
+        views, rest = features[..., :own].reshape(*leading, self.views, self.numbers), features[..., own:]
+        seen, end = [rest], 0
+        for variable, summary in zip(self.variables, self.summaries, strict=True):
+            seen.append(views[..., end : variable.start].reshape(*leading, -1))
+            end = variable.start + variable.size
+            ordered = views[..., variable.start : end]
+            seen.append(summary(ordered))
+            if variable.size <= MOST_NUMBERS:
+                seen.append(jnp.asarray(beside)[..., None, None] * ordered.reshape(*leading, -1))
+        seen.append(views[..., end:].reshape(*leading, -1))
+        return self.tower.body(jnp.concatenate(seen, axis=-1))
 
     def __call__(self, features: jax.Array) -> jax.Array:
         """(N, F) to (out_size,): the mean over points."""
-        return self.head(jnp.mean(self.bodies(features), axis=0))
-
-    def _body(self, features: jax.Array, beside: Any) -> jax.Array:
-        own = self.views * self.numbers
-        views, rest = features[:own].reshape(self.views, self.numbers), features[own:]
-        seen, end = [rest], 0
-        for variable, summary in zip(self.variables, self.summaries, strict=True):
-            seen.append(views[:, end : variable.start].reshape(-1))
-            end = variable.start + variable.size
-            ordered = views[:, variable.start : end]
-            seen.append(summary(ordered))
-            if variable.size <= MOST_NUMBERS:
-                seen.append(beside * ordered.reshape(-1))
-        seen.append(views[:, end:].reshape(-1))
-        return self.tower.body(jnp.concatenate(seen))
+        return networks.linear(self.head, jnp.mean(self.bodies(features), axis=0))

@@ -22,7 +22,7 @@ LOG_LIMIT = 1.0
 WEIGHT_LIMIT = 0.3
 SKEW_LIMIT = 1.0
 
-# A function of coordinates, shift, log scale, skew and log weight, each (d,).
+# A function of coordinates, shift, log scale, skew and log weight, each (d, S).
 Move = Callable[
     [jax.Array, jax.Array, jax.Array, jax.Array, jax.Array],
     tuple[jax.Array, jax.Array],
@@ -55,7 +55,7 @@ class Flow(eqx.Module):
         self.networks = eqx.filter_vmap(start)(jax.random.split(key, len(moved)))
 
     def forward(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """(d,) to (d,) and the logarithm of the Jacobian's determinant."""
+        """(..., d) to (..., d) and the logarithm of the Jacobian's determinant (...,)."""
         return self._through(_forward, x, reverse=False)
 
     def inverse(self, y: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -63,42 +63,66 @@ class Flow(eqx.Module):
         return self._through(_inverse, y, reverse=True)
 
     def _through(self, move: Move, x: jax.Array, *, reverse: bool) -> tuple[jax.Array, jax.Array]:
-        arrays, static = eqx.partition(self.networks, eqx.is_array)
+        """Points along the last axis within: there are more of them than coordinates, and a processor takes several
+        neighbours at once."""
+        size, leading = x.shape[-1], x.shape[:-1]
 
         def one(carry: tuple[jax.Array, jax.Array], layer: Any) -> tuple[tuple[jax.Array, jax.Array], None]:
             (x, total), (own, moved) = carry, layer
-            given = jnp.concatenate([jnp.where(moved, 0.0, x), jnp.ones(1)])
-            shift, log_scale, skew, log_weight = eqx.combine(own, static)(given).reshape(4, -1)
+            hidden, last = own.layers
+            given = jnp.concatenate([jnp.where(moved[:, None], 0.0, x), jnp.ones((1, x.shape[1]))])
+            inner = jax.nn.silu(hidden.weight @ given + hidden.bias[:, None])
+            numbers = (last.weight @ inner + last.bias[:, None]).reshape(4, size, -1)
+            shift, log_scale, skew, log_weight = numbers
             new, log_det = move(
                 x, shift, _bounded(log_scale, LOG_LIMIT), _bounded(skew, SKEW_LIMIT), _bounded(log_weight, WEIGHT_LIMIT)
             )
-            return (jnp.where(moved, new, x), total + jnp.sum(jnp.where(moved, log_det, 0.0))), None
+            moved = moved[:, None]
+            return (jnp.where(moved, new, x), total + jnp.sum(jnp.where(moved, log_det, 0.0), axis=0)), None
 
-        start = (x, jnp.zeros(()))
-        return jax.lax.scan(one, start, (arrays, jnp.array(self.moved)), reverse=reverse)[0]
+        points = x.reshape(-1, size).T
+        start = (points, jnp.zeros(points.shape[1]))
+        arrays = eqx.filter(self.networks, eqx.is_array)
+        new, total = jax.lax.scan(one, start, (arrays, jnp.array(self.moved)), reverse=reverse)[0]
+        return new.T.reshape(*leading, size), total.reshape(leading)
 
 
 def _forward(
     x: jax.Array, shift: jax.Array, log_scale: jax.Array, skew: jax.Array, log_weight: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Each coordinate moved, and the logarithms of the slopes."""
-    inner = jnp.exp(log_weight) * jnp.arcsinh(x) + skew
-    new = shift + jnp.exp(log_scale) * jnp.sinh(inner)
-    return new, log_scale + log_weight + _log_cosh(inner) - jnp.log1p(x**2) / 2
+    inner = jnp.exp(log_weight) * _arcsinh(x) + skew
+    new = shift + jnp.exp(log_scale) * _sinh(inner)
+    return new, log_scale + log_weight + _log_cosh(inner) - jnp.log(x**2 + 1.0) / 2
 
 
 def _inverse(
     y: jax.Array, shift: jax.Array, log_scale: jax.Array, skew: jax.Array, log_weight: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The inverse of `_forward`, and the logarithms of its slopes."""
-    inner = jnp.arcsinh((y - shift) * jnp.exp(-log_scale))
-    old = jnp.sinh((inner - skew) * jnp.exp(-log_weight))
-    return old, -(log_scale + log_weight + _log_cosh(inner) - jnp.log1p(old**2) / 2)
+    inner = _arcsinh((y - shift) * jnp.exp(-log_scale))
+    old = _sinh((inner - skew) * jnp.exp(-log_weight))
+    return old, -(log_scale + log_weight + _log_cosh(inner) - jnp.log(old**2 + 1.0) / 2)
+
+
+# To within rounding of numbers of order 1, which is what coordinates are: those of the library also hold the relative
+# precision of tiny ones, and take several times as long.
+
+
+def _arcsinh(x: jax.Array) -> jax.Array:
+    """By the logarithm of a sum of positive numbers, so that nothing cancels."""
+    sign = jnp.where(x < 0.0, -1.0, 1.0)
+    return sign * jnp.log(sign * x + jnp.sqrt(x**2 + 1.0))
+
+
+def _sinh(x: jax.Array) -> jax.Array:
+    return (jnp.exp(x) - jnp.exp(-x)) / 2
 
 
 def _log_cosh(x: jax.Array) -> jax.Array:
     """Written so that it does not overflow."""
-    return jnp.logaddexp(x, -x) - jnp.log(2.0)
+    far = jnp.abs(x)
+    return far + jnp.log(1.0 + jnp.exp(-2.0 * far)) - jnp.log(2.0)
 
 
 def _bounded(x: jax.Array, limit: float) -> jax.Array:

@@ -113,7 +113,7 @@ def draw(
         local_entropy *= setup.layout.num_points / index.size
     if setup.family == "flow":
         flow = _restore(setup, data, trained)
-        bent, log_det = jax.vmap(flow.forward)(eps.globals)
+        bent, log_det = flow.forward(eps.globals)
         moved, log_q, entropy = eps._replace(globals=bent), log_q - log_det, entropy + jnp.mean(log_det)
     local_log_q = -jnp.sum(eps.locals**2, axis=(-2, -1)) / 2
     return Draw(families.transform(here, moved), (entropy, local_entropy), (log_q, local_log_q))
@@ -149,7 +149,7 @@ def frame(setup: Setup, data: Data, q: GaussianBlocks, trained: Trained) -> Gaus
     if setup.family == "flow":
         flow = _restore(setup, data, trained)
         half = jax.random.normal(jax.random.key(0), (MOMENT_DRAWS // 2, setup.layout.global_dim))
-        eps, _ = jax.vmap(flow.forward)(jnp.concatenate([half, -half]))
+        eps, _ = flow.forward(jnp.concatenate([half, -half]))
         mean = jnp.mean(eps, axis=0)
         root = jnp.linalg.cholesky(jnp.atleast_2d(jnp.cov(eps.T)))
         shift = q.coupling @ mean

@@ -46,5 +46,17 @@ def drawn(key: jax.Array, make: Callable[[], Any], *, still: Callable[[Any], Any
     return filled(make, limit * jax.random.uniform(key, limit.shape, minval=-1.0, maxval=1.0))
 
 
+def linear(layer: eqx.nn.Linear, x: jax.Array) -> jax.Array:
+    """(..., in) to (..., out). All rows in one product: mapped over, the layer would lay them out anew twice."""
+    return x @ layer.weight.T + (0.0 if layer.bias is None else layer.bias)
+
+
+def layers(network: eqx.nn.MLP, x: jax.Array) -> jax.Array:
+    """(..., in) to (..., out), as `linear`."""
+    for layer in network.layers[:-1]:
+        x = network.activation(linear(layer, x))
+    return network.final_activation(linear(network.layers[-1], x))
+
+
 def _is_shape(leaf: Any) -> bool:
     return isinstance(leaf, jax.ShapeDtypeStruct)

@@ -13,6 +13,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from tacit.inference import networks
+
 # Axes at least this long have an order to learn from. A shorter last axis counts the numbers at each position.
 FEWEST = 12
 # Of so few numbers there is nothing to summarise.
@@ -70,14 +72,17 @@ class Summary(eqx.Module):
         self.last = eqx.nn.Linear(channels * (count + positions), learnt, key=last_key)
 
     def __call__(self, views: jax.Array) -> jax.Array:
-        """(V, size of the variable) to (learnt,)."""
-        at = jnp.moveaxis(views.reshape(len(views), *self.axes, self.depth), 0, -1)
-        at = at.reshape(*self.axes, -1)
+        """(..., V, size of the variable) to (..., learnt)."""
+        *leading, count, _ = views.shape
+        at = jnp.moveaxis(views.reshape(-1, count, *self.axes, self.depth), 1, -1).reshape(
+            -1, *self.axes, count * self.depth
+        )
         means = []
         for level in self.levels:
-            at = jax.nn.silu(_windows(at, len(self.axes)) @ level.weight.T + level.bias)
-            means.append(jnp.mean(at, axis=tuple(range(len(self.axes)))))
-        return jax.nn.silu(self.last(jnp.concatenate([*means, at.reshape(-1)])))
+            at = jax.nn.silu(networks.linear(level, _windows(at, len(self.axes))))
+            means.append(jnp.mean(at, axis=tuple(range(1, at.ndim - 1))))
+        learnt = jnp.concatenate([*means, at.reshape(len(at), -1)], axis=-1)
+        return jax.nn.silu(networks.linear(self.last, learnt)).reshape(*leading, -1)
 
 
 def _after(axis: int, levels: int) -> int:
@@ -88,8 +93,8 @@ def _after(axis: int, levels: int) -> int:
 
 
 def _windows(at: jax.Array, num_axes: int) -> jax.Array:
-    """(A, ..., C) to (A / 2, ..., WINDOW ** axes * C): each second position with its neighbours, zero beyond."""
-    for axis in range(num_axes):
+    """(S, A, ..., C) to (S, A / 2, ..., WINDOW ** axes * C): each second position with its neighbours, zero beyond."""
+    for axis in range(1, 1 + num_axes):
         size = _after(at.shape[axis], 1)
         padded = jnp.pad(at, [(1, 2) if i == axis else (0, 0) for i in range(at.ndim)])
         shifted = [jax.lax.slice_in_dim(padded, k, k + 2 * size, 2, axis) for k in range(WINDOW)]

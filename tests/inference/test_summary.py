@@ -34,10 +34,10 @@ def test_what_has_none(shape):
 
 
 def test_a_level_sees_every_second_position_with_its_neighbours():
-    at = jnp.arange(1.0, 6.0)[:, None]
-    np.testing.assert_array_equal(_windows(at, 1), [[0, 1, 2], [2, 3, 4], [4, 5, 0]])
-    image = jnp.arange(1.0, 17.0).reshape(4, 4, 1)
-    seen = _windows(image, 2)
+    at = jnp.arange(1.0, 6.0)[None, :, None]
+    np.testing.assert_array_equal(_windows(at, 1)[0], [[0, 1, 2], [2, 3, 4], [4, 5, 0]])
+    image = jnp.arange(1.0, 17.0).reshape(1, 4, 4, 1)
+    seen = _windows(image, 2)[0]
     assert seen.shape == (2, 2, 9)
     assert sorted(seen[1, 1].tolist()) == [6, 7, 8, 10, 11, 12, 14, 15, 16]
 

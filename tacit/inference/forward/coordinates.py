@@ -67,7 +67,7 @@ def draw_prior(setup: Setup, data: Prepared, key: jax.Array, num_draws: int) -> 
 
 def draw(flow: Flow, state: State, key: jax.Array, num_draws: int, width: Any) -> jax.Array:
     base = width * jax.random.normal(key, (num_draws, state.q.loc.size))
-    bent = jax.lax.cond(state.bent, lambda e: jax.vmap(flow.forward)(e)[0], lambda e: e, base)
+    bent = jax.lax.cond(state.bent, lambda e: flow.forward(e)[0], lambda e: e, base)
     return state.q.loc + bent @ state.q.tril.T
 
 
@@ -82,7 +82,7 @@ def whiten(flow: Flow, state: State, latents: jax.Array) -> tuple[jax.Array, jax
     straight = -jnp.sum(jnp.log(jnp.diagonal(state.q.tril)))
 
     def bend(eps: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return jax.vmap(flow.inverse)(jnp.clip(eps, -FAR, FAR))
+        return flow.inverse(jnp.clip(eps, -FAR, FAR))
 
     bent, log_det = jax.lax.cond(state.bent, bend, lambda e: (e, jnp.zeros(len(e))), eps)
     return eps, bent, log_det + straight
@@ -142,7 +142,7 @@ def observed_ratio(
 ) -> jax.Array:
     """(S,): r of the data and each draw."""
     features = features_of(setup, data, state, flat(setup, data.arrays.observed), jnp.asarray(False))
-    return critic.pairs(critic.of_data(features, beside_now(state))[None], jax.vmap(critic.of_latents)(eps, bent))[0]
+    return critic.pairs(critic.of_data(features, beside_now(state))[None], critic.of_latents(eps, bent))[0]
 
 
 def variables(structure: Layout) -> tuple[Variable, ...]:

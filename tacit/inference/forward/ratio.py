@@ -88,8 +88,7 @@ def _contrast_loss(
 
     def loss(ratio: jax.Array, beside: jax.Array) -> tuple[jax.Array, jax.Array]:
         critic, _ = restore(setup, data, ratio, state.flow)
-        of_data = jax.vmap(critic.of_data)(features, jnp.repeat(beside, size))
-        of_latents = jax.vmap(critic.of_latents)(eps, bent)
+        of_data, of_latents = critic.of_data(features, jnp.repeat(beside, size)), critic.of_latents(eps, bent)
         logits = critic.pairs(
             of_data.reshape(groups, -1, of_data.shape[-1]), of_latents.reshape(groups, -1, of_latents.shape[-1])
         )
