@@ -1,5 +1,6 @@
 """Fits of one model to several data sets: on an accelerator side by side in one compiled program, since one fit leaves
-most of it idle. The steps are the engine's own; a fit differs from one made alone by its rounding only."""
+most of it idle. The steps are the engine's own; a fit differs from one made alone by its rounding, and is not refused
+where it diverges."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
