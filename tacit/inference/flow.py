@@ -106,7 +106,8 @@ def _inverse(
 
 
 # To within rounding of numbers of order 1, which is what coordinates are: those of the library also hold the relative
-# precision of tiny ones, and take several times as long.
+# precision of tiny ones, and take longer. Beyond 1e19 these overflow, and their gradient is refused as any that is not
+# finite.
 
 
 def _arcsinh(x: jax.Array) -> jax.Array:

@@ -74,4 +74,5 @@ def test_few_features_are_multiplied_pair_by_pair(size, pairwise):
         expected = [x[i] * x[j] for i in range(3) for j in range(i + 1)]
     else:
         expected = tower.left(x) * tower.right(x)
+    # The learnt ones are products of sums of up to 64 numbers, which are added in another order here.
     np.testing.assert_allclose(products, expected, rtol=1e-5, atol=1e-6)
