@@ -140,7 +140,8 @@ def test_parameters_of_the_ratio_estimator_decay():
 
 
 def test_new_simulations_tell_how_strongly_they_decay():
-    """Against a ratio estimator that is too sure, a stronger decay; against one that is not sure enough, a weaker."""
+    """Against a ratio estimator that is too sure, a stronger decay, up to 0.3; against one that is not sure enough, a
+    weaker."""
     options = InferenceOptions(objective="forward", **SHORT)
     session = update(initialize(KEY, Problem(conjugate, {"x": np.array([0.8, -1.0])}), options=options), 1200)
     setup, data, state = session.setup, session.data, session.state
@@ -148,13 +149,15 @@ def test_new_simulations_tell_how_strongly_they_decay():
     raw = data.latent_centre + data.latent_spread * latents
     simulated = raw + jnp.array([0.1, 1.0]) * jax.random.normal(jax.random.key(1), (256, 2))
 
-    def moved(scale):
-        fresh = state.judged._replace(pull=jnp.zeros(()), square=jnp.zeros(()))
+    def moved(scale, log_decay=state.judged.log_decay):
+        fresh = state.judged._replace(log_decay=log_decay, pull=jnp.zeros(()), square=jnp.zeros(()))
         state_ = state._replace(ratio_average=scale * state.ratio_average, judged=fresh)
         told = forward.judge(setup, session.rates, data, state_, latents, simulated[:, None])
         return float(told.log_decay - fresh.log_decay)
 
     assert moved(1.6) > 0 > moved(0.7)
+    limit = jnp.log(0.3)
+    assert moved(1.6, limit) == 0 > moved(0.7, limit)
 
 
 def noisy(key, theta):
