@@ -1,5 +1,6 @@
 """What happens to a fit can be followed, and missed by nobody."""
 
+import functools
 import json
 import threading
 from collections.abc import Iterator
@@ -107,6 +108,7 @@ def test_a_stream_tells_what_happens_until_the_end(
     found: list[list[dict[str, Any]]] = []
     follower = threading.Thread(target=lambda: found.append(_stream(client, fit_id)))
     follower.start()
+    wait_for(lambda: client.app.state.service.signals.is_watched(fit_id), what="the stream")
     _live(worker_store, log, fit_id)
     worker_store.request_cancel(fit_id)
     worker_store.cancelled(fit_id)
@@ -163,6 +165,7 @@ def test_a_silent_stream_says_that_it_lives(settings: Settings) -> None:
         path, headers = f"/v1/fits/{fit_id}/events", {"accept": "text/event-stream"}
         follower = threading.Thread(target=lambda: texts.append(client.get(path, headers=headers).text))
         follower.start()
+        wait_for(lambda: client.app.state.service.signals.is_watched(fit_id), what="the stream")
         assert client.get(f"/v1/fits/{fit_id}?wait=0.2").json()["status"] == "queued"
         client.post(f"/v1/fits/{fit_id}/cancel")
         follower.join(timeout=60)
@@ -199,24 +202,26 @@ def own_server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
 def test_who_waits_hears_of_an_end_during_an_outage(
     settings: Settings, store: FitStore, own_server: EmbeddedRedis
 ) -> None:
-    with open_client(create_app(settings.model_copy(update={"redis_url": own_server.url}))) as client:
-        fit_id = client.post("/v1/fits", json=EIGHT_SCHOOLS).json()["id"]
-        answers: list[Any] = []
-        waiting = threading.Thread(target=lambda: answers.append(client.get(f"/v1/fits/{fit_id}?wait=60").json()))
-        following = threading.Thread(target=lambda: answers.append(_stream(client, fit_id)))
-        for thread in (waiting, following):
+    app = create_app(settings.model_copy(update={"redis_url": own_server.url}))
+    with open_client(app) as client:
+        waited, followed = (client.post("/v1/fits", json=EIGHT_SCHOOLS).json()["id"] for _ in range(2))
+        fits: list[dict[str, Any]] = []
+        streams: list[list[dict[str, Any]]] = []
+        waiting = threading.Thread(target=lambda: fits.append(client.get(f"/v1/fits/{waited}?wait=60").json()))
+        following = threading.Thread(target=lambda: streams.append(_stream(client, followed)))
+        for thread, fit_id in ((waiting, waited), (following, followed)):
             thread.start()
-        wait_for(lambda: client.get(f"/v1/fits/{fit_id}/events").json()["items"], what="the stream")
+            wait_for(functools.partial(app.state.service.signals.is_watched, fit_id), what="who waits")
         own_server.stop()
-        assert client.get(f"/v1/fits/{fit_id}/events").status_code == 503
+        assert client.get(f"/v1/fits/{followed}/events").status_code == 503
         # Announced to nobody: this store tells no one.
-        fail(store, fit_id)
+        for fit_id in (waited, followed):
+            fail(store, fit_id)
         own_server.start()
         for thread in (waiting, following):
             thread.join(timeout=60)
-    fit, events = sorted(answers, key=lambda answer: isinstance(answer, list))
-    assert fit["status"] == "failed"
-    assert _told(events)[-1] == "failed"
+    assert [fit["status"] for fit in fits] == ["failed"]
+    assert [_told(events)[-1] for events in streams] == ["failed"]
 
 
 def test_a_thousand_wait_at_one_subscription(client: Client, worker_store: FitStore, settings: Settings) -> None:
