@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tacit.compilation import once
 from tacit.errors import DivergedError, InferenceError
 from tacit.inference import amortized, finish, forward, implicit_klqp, laws, restarts, stopping
 from tacit.inference.families import GaussianBlocks
@@ -314,31 +315,31 @@ def _compiled(setup: Setup) -> Compiled:
     chunk = jax.jit(chunk, donate_argnums=2, static_argnums=5)
     if setup.objective == "forward":
         return Compiled(
-            prepare=jax.jit(functools.partial(forward.prepare, setup)),
-            init=jax.jit(functools.partial(forward.init, setup)),
+            prepare=once(functools.partial(forward.prepare, setup)),
+            init=once(functools.partial(forward.init, setup)),
             chunk=chunk,
             judge=_none,
             frame=_none,
-            sample=jax.jit(functools.partial(forward.sample, setup), static_argnums=3, static_argnames="mixed"),
+            sample=once(functools.partial(forward.sample, setup), static_argnums=3, static_argnames="mixed"),
             held=_none,
         )
     if setup.objective == "amortized":
         return Compiled(
-            prepare=jax.jit(functools.partial(forward.prepare, setup)),
-            init=jax.jit(functools.partial(amortized.init, setup)),
+            prepare=once(functools.partial(forward.prepare, setup)),
+            init=once(functools.partial(amortized.init, setup)),
             chunk=chunk,
             judge=_none,
             frame=_none,
-            sample=jax.jit(functools.partial(amortized.sample, setup), static_argnums=4),
-            held=jax.jit(functools.partial(amortized.held, setup)),
+            sample=once(functools.partial(amortized.sample, setup), static_argnums=4),
+            held=once(functools.partial(amortized.held, setup)),
         )
     return Compiled(
-        prepare=jax.jit(functools.partial(implicit_klqp.prepare, setup)),
-        init=jax.jit(functools.partial(restarts.init, setup)),
+        prepare=once(functools.partial(implicit_klqp.prepare, setup)),
+        init=once(functools.partial(restarts.init, setup)),
         chunk=chunk,
-        judge=jax.jit(functools.partial(restarts.judge, setup)),
-        frame=jax.jit(functools.partial(laws.frame, setup)),
-        sample=jax.jit(functools.partial(implicit_klqp.sample, setup), static_argnums=3),
+        judge=once(functools.partial(restarts.judge, setup)),
+        frame=once(functools.partial(laws.frame, setup)),
+        sample=once(functools.partial(implicit_klqp.sample, setup), static_argnums=3),
         held=_none,
     )
 

@@ -79,8 +79,7 @@ def draw(sample: Callable[[jax.Array, int], Draws], key: jax.Array, num_draws: i
     index = np.arange(num_draws)
     if usable := resampling.usable(found):
         assert found.weights is not None
-        uniform = jax.random.uniform(jax.random.fold_in(key, 1), (1 + num_draws,))
-        index = resampling.resampled(np.asarray(uniform, np.float64), found.weights)
+        index = resampling.resampled(_uniform(key, num_draws), found.weights)
     return Drawn({name: np.asarray(value[index]) for name, value in draws.values.items()}, found, proposed, usable)
 
 
@@ -135,8 +134,7 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
     index = np.arange(num_draws)
     if usable:
         assert found.weights is not None
-        uniform = jax.random.uniform(jax.random.fold_in(key, 1), (1 + num_draws,))
-        index = resampling.resampled(np.asarray(uniform, np.float64), found.weights)
+        index = resampling.resampled(_uniform(key, num_draws), found.weights)
     elif wanted:
         draws = sample(ended.data, state, jax.random.fold_in(key, 2), num_draws, mixed=False)
     posterior = {name: np.asarray(value)[index] for name, value in draws.values.items()}
@@ -181,6 +179,11 @@ def amortize(
         figures,
         reliability.amortized_warnings(figures, drawn.posterior),
     )
+
+
+def _uniform(key: jax.Array, num_draws: int) -> np.ndarray:
+    """(1 + num_draws,) uniform numbers. Of numpy's generator: JAX's would be one more program to compile."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key))).random(1 + num_draws)
 
 
 def losses(history: tuple[tuple[float, ...], ...], count: int) -> list[dict[str, np.ndarray]]:

@@ -4,12 +4,14 @@ A program that treats every array of a network by itself is several times as lon
 fit waits for.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 
 is_trained = eqx.is_inexact_array
@@ -20,11 +22,15 @@ def row(module: Any) -> jax.Array:
     return ravel_pytree(eqx.filter(module, is_trained))[0]
 
 
-def filled(make: Callable[[], Any], parameters: jax.Array) -> Any:
-    """What `make` makes, with a row of parameters in the place of its own."""
+def filled(make: Callable[[], Any], parameters: jax.Array | np.ndarray) -> Any:
+    """What `make` makes, with a row of parameters in the place of its own. Of a row of numpy, arrays of numpy: outside
+    of a compiled program, each one of JAX would have to be compiled for."""
     shapes, static = eqx.partition(eqx.filter_eval_shape(make), _is_shape)
-    unravel = ravel_pytree(jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes))[1]
-    return eqx.combine(unravel(parameters), static)
+    leaves, structure = jax.tree.flatten(shapes)
+    ends = np.cumsum([math.prod(leaf.shape) for leaf in leaves])[:-1]
+    parts = np.split(parameters, ends) if isinstance(parameters, np.ndarray) else jnp.split(parameters, ends)
+    arrays = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    return eqx.combine(jax.tree.unflatten(structure, arrays), static)
 
 
 def drawn(key: jax.Array, make: Callable[[], Any], *, still: Callable[[Any], Any] | None = None) -> Any:

@@ -14,6 +14,7 @@ from tacit.inference.forward.coordinates import (
     flat,
     log_normal,
     log_prior_of,
+    makers,
     observed_ratio,
     restore,
     run,
@@ -66,7 +67,8 @@ def parameters(setup: Setup, data: Prepared, state: State) -> dict[str, np.ndarr
     """The parameters of q by name, with the centre and spread of the space it lives in."""
     bent = []
     if state.bent:
-        _, flow = restore(setup, data, state.ratio_average, state.flow_average)
+        _, make_flow = makers(setup, data)
+        flow = networks.filled(make_flow, np.asarray(state.flow_average))
         bent = jax.tree_util.tree_leaves_with_path(eqx.filter(flow, networks.is_trained))
     named = {
         **state.q._asdict(),

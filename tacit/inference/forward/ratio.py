@@ -21,6 +21,8 @@ POOL = 512
 # they tell is averaged over TOLD_OVER batches.
 FIRST_DECAY, DECAY_STEP, DECAY_LIMITS = 0.1, 0.03, (1e-3, 0.3)
 TOLD_OVER = 20.0
+# How much more r loses on new simulations than on known ones is asked of so many batches, the last.
+REPORTED_OVER = 5.0 * TOLD_OVER
 # After this share of the steps it is chosen whether r sees what is summarised number by number too.
 CHOOSE_UNTIL = 0.2
 CLIP_NORM = 10.0
@@ -125,12 +127,20 @@ def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax
 
     new = latents, jnp.where(finite[:, None, None], simulated, 0.0), finite
     known = rings.middle(state.ring, len(latents))
-    # One program for all questions: it is compiled once.
-    questions = [(new, beside_now(state)), (known, beside_now(state))]
+    # What is reported in the end is asked of the last batches, and what is chosen until it is.
+    ending = state.step >= rates.steps * (1.0 - REPORTED_OVER / rates.rounds)
+    choosing = state.step < CHOOSE_UNTIL * rates.steps
+    questions = [(new, beside_now(state), jnp.asarray(True)), (known, beside_now(state), ending)]
     if has_choice(setup.layout):
-        questions += [(new, jnp.zeros(())), (new, jnp.ones(()))]
+        questions += [(new, jnp.zeros(()), choosing), (new, jnp.ones(()), choosing)]
     stacked = jax.tree.map(lambda *each: jnp.stack(each), *questions)
-    values, slopes = jax.lax.map(lambda question: asked(*question), stacked)
+
+    def answer(question: tuple[Simulations, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        pool, beside, due = question
+        return jax.lax.cond(due, asked, lambda *_: (jnp.full((), jnp.nan),) * 2, pool, beside)
+
+    # One program for all questions: it is compiled once.
+    values, slopes = jax.lax.map(answer, stacked)
     now = jnp.where(jnp.isfinite(slopes[0]), slopes[0], 0.0)
 
     def told(average: jax.Array, now: jax.Array) -> jax.Array:
@@ -141,7 +151,7 @@ def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax
     moved = judged.log_decay + DECAY_STEP * pull / jnp.sqrt(jnp.maximum(square, 1e-30))
     gain = judged.beside
     if has_choice(setup.layout):
-        gain = jnp.where(state.step < CHOOSE_UNTIL * rates.steps, told(gain, values[2] - values[3]), gain)
+        gain = told(gain, values[2] - values[3])
     gap = told(judged.gap, values[0] - values[1])
     return Judged(jnp.clip(moved, jnp.log(low), jnp.log(high)), pull, square, gain, gap)
 
