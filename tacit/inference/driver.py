@@ -1,6 +1,7 @@
 """The one loop: runs an algorithm's steps in compiled chunks and reports between them."""
 
 import functools
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
@@ -143,15 +144,14 @@ def initialize(
     setup, rates, options = plan(problem, options or InferenceOptions(), parts)
     for each in setup.layout.external:
         each.failures.clear()
-    sample_key, data, state, seen = _begin(key, problem, setup, rates, options)
+    sample_key, data, state, seen = _begin(_compiled(setup), key, problem, setup, rates, options)
     return Session(setup, rates, options, int(seen.total), sample_key, data, state, seen, ())
 
 
 def _begin(
-    key: jax.Array, problem: Problem, setup: Setup, rates: Rates, options: InferenceOptions
+    compiled: "Compiled", key: jax.Array, problem: Problem, setup: Setup, rates: Rates, options: InferenceOptions
 ) -> tuple[jax.Array, Data, State, Watch]:
     """All that changes or is drawn at random in a session, before the first step."""
-    compiled = _compiled(setup)
     prepare_key, init_key, sample_key = jax.random.split(key, 3)
     given = arrays(problem, setup.layout)
     if options.start is None:
@@ -237,7 +237,10 @@ def load(
       InferenceError: the checkpoint is not of such a session.
     """
     setup, rates, options = plan(problem, options or InferenceOptions(), parts)
-    fresh = jax.eval_shape(lambda key: _begin(key, problem, setup, rates, options), jax.random.key(0))
+    compiled = _compiled(setup)
+    # What has options of its own for the compiler cannot be part of another program, as it would be here.
+    plain = compiled._replace(prepare=inspect.unwrap(compiled.prepare), init=inspect.unwrap(compiled.init))
+    fresh = jax.eval_shape(lambda key: _begin(plain, key, problem, setup, rates, options), jax.random.key(0))
     paths, structure = jax.tree_util.tree_flatten_with_path(fresh)
     leaves = []
     for path, like in paths:

@@ -159,6 +159,23 @@ def test_new_simulations_tell_how_strongly_they_decay():
     limit = jnp.log(0.3)
     assert moved(1.6, limit) == 0 > moved(0.7, limit)
 
+    def gap(step):
+        """What is asked of known simulations, for the report."""
+        rates = session.rates._replace(rounds=jnp.float32(1000))
+        told = forward.judge(setup, rates, data, state._replace(step=step), latents, simulated[:, None])
+        return float(told.gap - state.judged.gap)
+
+    assert gap(jnp.array(1300)) == 0 != gap(jnp.array(1400))
+
+
+def test_the_end_of_a_fit_compiles_its_draws_alone(caplog):
+    options = InferenceOptions(objective="forward", family="flow", **SHORT)
+    session = update(initialize(KEY, Problem(conjugate, {"x": np.array([0.8, -1.0])}), options=options), 1)
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        finalize(session, 100)
+    told = [record.getMessage().split() for record in caplog.records]
+    assert {words[4] for words in told if words[:3] == ["Finished", "XLA", "compilation"]} == {"jit(sample)"}
+
 
 def noisy(key, theta):
     """One number that tells theta, and 39 that say nothing, in no order."""

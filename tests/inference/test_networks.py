@@ -25,6 +25,10 @@ def test_a_row_gives_the_network_back():
     again = networks.filled(make, row)
     np.testing.assert_array_equal(again(x), network(x))
     np.testing.assert_array_equal(networks.filled(make, 0.0 * row)(x), jnp.zeros(2))
+    of_numpy = jax.tree.leaves(eqx.filter(networks.filled(make, np.asarray(row)), networks.is_trained))
+    assert all(isinstance(leaf, np.ndarray) for leaf in of_numpy)
+    for leaf, own in zip(of_numpy, jax.tree.leaves(eqx.filter(network, networks.is_trained)), strict=True):
+        np.testing.assert_array_equal(leaf, own)
 
 
 def test_parameters_are_drawn_within_the_bound_of_each_layer():
