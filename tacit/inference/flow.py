@@ -73,7 +73,7 @@ class Flow(eqx.Module):
             constant = jnp.ones((1, x.shape[1]))
             given = jnp.concatenate([jnp.where(moved[:, None], 0.0, x), constant])
             inner = jnp.concatenate([jax.nn.silu(hidden.weight @ given + hidden.bias[:, None]), constant])
-            # In one product with its bias: where a bias taken from a stack is added to one, as XLA optimises by default,
+            # In one product with its bias: where a bias taken from a stack is added, as XLA optimises by default,
             # a pass that wants no log_det takes three times as long on a processor.
             numbers = jnp.concatenate([last.weight, last.bias[:, None]], axis=1) @ inner
             shift, log_scale, skew, log_weight = numbers.reshape(4, size, -1)
