@@ -98,7 +98,8 @@ def forward_diagnostics(
         "divergence": float(state.divergence),
         "surprise": forward.surprise(setup, data),
         "simulations": int(state.ring.written),
-        "held_out_gap": float(state.judged.gap),
+        # Zero as long as nothing was asked: of a session that ends before its last batches, or that has none.
+        "held_out_gap": float(state.judged.gap) or None,
         "dropped_simulations": int(state.dropped),
         "skipped_updates": int(state.skipped),
         **more,
@@ -198,7 +199,7 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
             f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: q does not cover all of the "
             "posterior. The draws are those of q, not corrected. Give the fit more simulations, and as many more steps."
         )
-    if figures["held_out_gap"] > BY_HEART:
+    if (figures["held_out_gap"] or 0.0) > BY_HEART:
         found.append(
             f"The ratio estimator's loss is {figures['held_out_gap']:.2f} nats more on new simulations than on those "
             "that it has learnt from: it knows these by heart, and the posterior is then too narrow. Give the fit more "

@@ -168,13 +168,18 @@ def test_new_simulations_tell_how_strongly_they_decay():
     assert gap(jnp.array(1300)) == 0 != gap(jnp.array(1400))
 
 
-def test_the_end_of_a_fit_compiles_its_draws_alone(caplog):
+def test_the_end_of_a_fit_compiles_little_more_than_its_draws(caplog):
     options = InferenceOptions(objective="forward", family="flow", **SHORT)
     session = update(initialize(KEY, Problem(conjugate, {"x": np.array([0.8, -1.0])}), options=options), 1)
+    # Nothing that an earlier test has compiled is to be found.
+    jax.clear_caches()
     with jax.log_compiles(), caplog.at_level("WARNING"):
-        finalize(session, 100)
+        ended = finalize(session, 100)
+    assert ended.diagnostics["held_out_gap"] is None  # no simulations were made yet
     told = [record.getMessage().split() for record in caplog.records]
-    assert {words[4] for words in told if words[:3] == ["Finished", "XLA", "compilation"]} == {"jit(sample)"}
+    compiled = {words[4] for words in told if words[:3] == ["Finished", "XLA", "compilation"]}
+    # The others make a key and read it.
+    assert compiled == {"jit(sample)", "jit(_threefry_seed)", "jit(stage)"}
 
 
 def noisy(key, theta):
