@@ -1,9 +1,11 @@
 """What the ratio estimator sees of a data point: its observed values and covariates, on a common scale."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import ndtri
 
 from tacit.inference.families import GaussianBlocks, at_points
@@ -129,7 +131,28 @@ def num_features(structure: Layout, data: Arrays, *, point_scale: bool) -> int:
 
 def quantiles(x: jax.Array) -> jax.Array:
     """(K, D): at equal steps along axis 0; missing values are left out."""
-    return jnp.nan_to_num(jnp.nanquantile(x, (jnp.arange(QUANTILES) + 0.5) / QUANTILES, axis=0))
+    return jnp.nan_to_num(nanquantile(x, (np.arange(QUANTILES) + 0.5) / QUANTILES))
+
+
+def nanquantile(x: jax.Array, shares: Sequence[float] | np.ndarray) -> jax.Array:
+    """(S, ...) to (K, ...): quantiles along axis 0, linear between two values, missing ones left out; not a number
+    where all are missing. As that of jax.numpy, in a sixth of the time on a processor, where XLA takes long to compare
+    floats: here it sorts integers of the same order."""
+    rows = jnp.where(jnp.isnan(x), jnp.nan, x).reshape(len(x), -1).T
+    ordered = jnp.sort(_of_order(jax.lax.bitcast_convert_type(rows, jnp.int32)), axis=1)
+    # Not a number comes last.
+    values, count = jax.lax.bitcast_convert_type(_of_order(ordered), x.dtype), jnp.sum(~jnp.isnan(rows), axis=1)
+    at = jnp.asarray(shares) * (count[:, None] - 1)
+    low = jnp.floor(at)
+    below, above = (
+        jnp.take_along_axis(values, jnp.clip(each, 0, len(x) - 1).astype(int), axis=1) for each in (low, jnp.ceil(at))
+    )
+    return (below * (1.0 - (at - low)) + above * (at - low)).T.reshape(-1, *x.shape[1:])
+
+
+def _of_order(bits: jax.Array) -> jax.Array:
+    """Integers in the order of the floats that these are the bits of, and the other way round."""
+    return jnp.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
 
 
 def ranked(scale: FeatureScale, values: jax.Array) -> jax.Array:
@@ -142,6 +165,6 @@ def ranked(scale: FeatureScale, values: jax.Array) -> jax.Array:
 
 def robust(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Median, and interquartile range as a normal's standard deviation, along axis 0; missing values are left out."""
-    low, centre, high = jnp.nanquantile(x, jnp.array([0.25, 0.5, 0.75]), axis=0)
+    low, centre, high = nanquantile(x, [0.25, 0.5, 0.75])
     spread = (high - low) / 1.349
     return jnp.nan_to_num(centre), jnp.nan_to_num(jnp.where(spread > 0, spread, jnp.nanstd(x, axis=0)))

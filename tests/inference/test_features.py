@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tacit.inference.features import HELD, held_in, whitened
+from tacit.inference.features import HELD, held_in, nanquantile, whitened
 
 
 def test_covariates_are_uncorrelated():
@@ -32,3 +32,14 @@ def test_values_are_as_they_are_up_to_a_limit_and_logarithmic_beyond():
     x = jnp.array([-1000.0, -HELD, -1.5, 0.0, 3.9, HELD + 1.0])
     expected = [-HELD - np.log1p(1000.0 - HELD), -HELD, -1.5, 0.0, 3.9, HELD + np.log(2.0)]
     np.testing.assert_allclose(held_in(x), expected, rtol=1e-6)
+
+
+def test_quantiles_are_those_of_numpy_and_leave_out_what_is_missing():
+    x = np.random.default_rng(0).normal(size=(37, 2, 3)).astype(np.float32)
+    x[:5, 0, 1] = np.nan
+    x[5:9, 1, 0] = -np.nan
+    x[:36, 1, 2] = np.nan
+    x[3, 0, 0] = -0.0
+    shares = [0.0, 0.25, 0.5, 0.9, 1.0]
+    np.testing.assert_allclose(nanquantile(jnp.asarray(x), shares), np.nanquantile(x, shares, axis=0), atol=1e-6)
+    assert np.isnan(nanquantile(jnp.full((4, 1), jnp.nan), [0.5])).all()

@@ -1,5 +1,7 @@
 """The forward objective: posteriors of one observation against closed forms and quadrature, and its budget."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -509,6 +511,28 @@ def test_parts_of_the_ring():
     few = rings.start(8, jnp.arange(3.0)[:, None], jnp.arange(3.0)[:, None, None])
     assert set(rings.newest(few, 6)[0][:, 0].tolist()) == {0, 1, 2}
     assert set(rings.middle(few, 6)[0][:, 0].tolist()) == {0, 1, 2}
+
+
+def test_what_is_not_there_is_not_written():
+    ring = rings.start(8, jnp.arange(5.0)[:, None], jnp.arange(5.0)[:, None, None])
+    same = rings.write(ring, jnp.full((4, 1), 9.0), jnp.full((4, 1, 1), 9.0), jnp.asarray(False))
+    jax.tree.map(np.testing.assert_array_equal, same, ring)
+
+
+def test_a_step_does_not_copy_the_ring():
+    """Of many numbers it is large, and a branch of a condition that may write to it would copy it in each step."""
+    options = InferenceOptions(objective="forward", simulations=2_000, steps=2_000)
+    session = initialize(KEY, Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options)
+    setup, rates, data = session.setup, session.rates, session.data
+
+    def loop(state):
+        return jax.lax.fori_loop(0, 3, lambda _, state: forward.step(setup, rates, data, state), state)
+
+    compiled = jax.jit(loop).lower(session.state).compile().as_text()
+    shape = ",".join(map(str, session.state.ring.data.shape))
+    copies = [line for line in compiled.splitlines() if re.search(rf"= f32\[{shape}\]\S* copy\(", line)]
+    # The state that is given in must be kept, so one copy is before the loop.
+    assert len(copies) <= 1
 
 
 def test_a_stretch_of_the_ring_holds_no_simulation_twice():

@@ -1,6 +1,6 @@
 """The most recent simulations of a fit, kept to be learnt from again: a ring that new ones overwrite."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,15 +33,21 @@ def start(size: int, latents: jax.Array, data: jax.Array) -> Ring:
     return write(empty, latents, data)
 
 
-def write(ring: Ring, latents: jax.Array, data: jax.Array) -> Ring:
-    """Writes S simulations over the oldest."""
+def write(ring: Ring, latents: jax.Array, data: jax.Array, there: Any = True) -> Ring:
+    """Writes S simulations over the oldest; nothing, where these are not `there`.
+
+    So that a condition need only make the simulations: where one of its branches wrote to the ring, XLA copied the
+    whole of it in every step.
+    """
+    held, size = len(ring.latents), len(latents)
     finite = jnp.all(jnp.isfinite(data), axis=(1, 2))
-    at = (ring.written + jnp.arange(len(latents))) % len(ring.latents)
+    # Beyond the ring nothing is written.
+    at = jnp.where(there, (ring.written + jnp.arange(size)) % held, held)
     return Ring(
-        ring.latents.at[at].set(latents),
-        ring.data.at[at].set(jnp.where(finite[:, None, None], data, 0.0)),
-        ring.finite.at[at].set(finite),
-        ring.written + len(latents),
+        ring.latents.at[at].set(latents, mode="drop"),
+        ring.data.at[at].set(jnp.where(finite[:, None, None], data, 0.0), mode="drop"),
+        ring.finite.at[at].set(finite, mode="drop"),
+        ring.written + jnp.where(there, size, 0),
     )
 
 

@@ -57,6 +57,17 @@ class Judged(NamedTuple):
     gap: jax.Array
 
 
+class Made(NamedTuple):
+    """Simulations to be taken in: latents (S, G), data (S, N, D), and whether they are there; what these told; and what
+    is to be taken in next time."""
+
+    latents: jax.Array
+    data: jax.Array
+    there: jax.Array
+    judged: Judged
+    begun: Begun
+
+
 class State(NamedTuple):
     """All that changes during a fit. `ratio`, `flow` and their averages: all parameters of each in one row; `bent`:
     whether the flow is taken up; `local` (D,), (D,): the centre and the logarithm of the spread that data are seen by;

@@ -22,7 +22,7 @@ from tacit.inference.forward.coordinates import (
 )
 from tacit.inference.forward.cover import EVERY, decision_step, flow_optimizer, update_gen
 from tacit.inference.forward.ratio import FIRST_DECAY, judge, ratio_optimizer, update_disc
-from tacit.inference.forward.state import Begun, Judged, Normal, Prepared, State
+from tacit.inference.forward.state import Begun, Judged, Made, Normal, Prepared, State
 from tacit.inference.problem import Arrays, prior_draw
 from tacit.inference.state import Rates, Setup
 from tacit.ppl.external import MOST_WAITING, ahead
@@ -141,8 +141,9 @@ def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update 
     due = begins_round(rates, state.step) & (state.begun.held | room)
     # The last step takes in what was begun.
     due |= state.begun.held & (state.step + 1 >= rates.steps)
-    made = simulate_ahead if setup.layout.external else simulate
-    state = jax.lax.cond(due, lambda s: made(setup, rates, data, simulate_key, s), lambda s: s, state)
+    make = simulate_ahead if setup.layout.external else simulate
+    made = jax.lax.cond(due, lambda: make(setup, rates, data, simulate_key, state), lambda: _none_made(setup, state))
+    state = _take_in(setup, rates, data, state, made)
     if only != "Gen":
         state = update_disc(setup, rates, data, disc_key, state)
     if only != "Disc":
@@ -171,33 +172,45 @@ def _rounds_until(rates: Rates, step: jax.Array) -> jax.Array:
     return jnp.floor(jnp.where(longer & (step > begun_for), left, even))
 
 
-def simulate(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
-    """Simulates at draws of q, widened, and of the prior, and puts that into the ring."""
+def simulate(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> Made:
+    """Simulates at draws of q, widened, and of the prior."""
     key, run_key = jax.random.split(key)
-    latents = _propose(setup, rates, data, key, state)
-    return _take_in(setup, rates, data, state, latents, simulated(setup, data, run_key, latents))
+    return _made(setup, rates, data, run_key, state, _propose(setup, rates, data, key, state))
 
 
-def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
-    """The same for external simulators: takes in what was begun last time and begins more, which runs in other
+def simulate_ahead(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> Made:
+    """The same for external simulators: what was begun last time, and the beginning of more, which runs in other
     processes while r learns. What is begun is counted in the budget, and always taken in."""
     key, run_key = jax.random.split(key)
 
-    def finish(state: State) -> State:
-        latents, run_key, _ = state.begun
-        return _take_in(setup, rates, data, state, latents, simulated(setup, data, run_key, latents))
+    def finish() -> Made:
+        latents, begun_key, _ = state.begun
+        return _made(setup, rates, data, begun_key, state, latents)
 
-    def begin(state: State) -> Begun:
+    def begin() -> Begun:
         latents = _propose(setup, rates, data, key, state)
         with ahead():
             nothing = simulated(setup, data, run_key, latents)
         # Compiled programs leave out what nothing depends on.
         return Begun(latents, run_key, jnp.all(nothing == nothing[:1]))
 
-    state = jax.lax.cond(state.begun.held, finish, lambda s: s, state)
-    more = (state.ring.written + setup.fresh <= rates.simulations) & (state.step + 1 < rates.steps)
+    finished = jax.lax.cond(state.begun.held, finish, lambda: _none_made(setup, state))
+    written = state.ring.written + jnp.where(finished.there, setup.fresh, 0)
+    more = (written + setup.fresh <= rates.simulations) & (state.step + 1 < rates.steps)
     none = state.begun._replace(held=jnp.asarray(False))
-    return state._replace(begun=jax.lax.cond(more, begin, lambda s: none, state))
+    return finished._replace(begun=jax.lax.cond(more, begin, lambda: none))
+
+
+def _made(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State, latents: jax.Array) -> Made:
+    """Simulations at these latents, and what they tell of r, which has not learnt from them yet."""
+    values = simulated(setup, data, key, latents)
+    judged = judge(setup, rates, data, state, latents, values)
+    return Made(latents, values, jnp.asarray(True), judged, state.begun)
+
+
+def _none_made(setup: Setup, state: State) -> Made:
+    latents, values = (jnp.zeros((setup.fresh, *x.shape[1:])) for x in (state.ring.latents, state.ring.data))
+    return Made(latents, values, jnp.asarray(False), state.judged, state.begun)
 
 
 def _propose(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> jax.Array:
@@ -209,20 +222,25 @@ def _propose(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: 
     return jnp.where(jax.random.bernoulli(choice_key, SIMULATED_PRIOR, (setup.fresh, 1)), of_prior, of_q)
 
 
-def _take_in(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, values: jax.Array) -> State:
+def _take_in(setup: Setup, rates: Rates, data: Prepared, state: State, made: Made) -> State:
+    """Puts what was simulated into the ring."""
+    latents, values, there, judged, begun = made
     finite = jnp.all(jnp.isfinite(values), axis=(1, 2))
-    ring = rings.write(state.ring, latents, values)
+    ring = rings.write(state.ring, latents, values, there)
     if comes_near(setup.layout):
         newest, over = setup.fresh, NEAR_OVER * rates.rounds
     else:
         newest = int(np.clip(LOCAL_BATCHES * setup.fresh, LOCAL_LEAST, LOCAL_MOST))
         over = LOCAL_OVER * (1.0 + (state.ring.written - setup.first) / setup.fresh)
-    local, rate = local_scale(setup, data, ring, newest), jnp.minimum(1.0, 1.0 / over)
-    return state._replace(
-        ring=ring,
-        judged=judge(setup, rates, data, state, latents, values),
-        local=jax.tree.map(
-            lambda old, new: old + rate * jnp.where(jnp.isfinite(new), new - old, 0.0), state.local, local
-        ),
-        dropped=state.dropped + jnp.sum(~finite),
+    rate = jnp.minimum(1.0, 1.0 / over)
+
+    def averaged(old: jax.Array, new: jax.Array) -> jax.Array:
+        return old + rate * jnp.where(jnp.isfinite(new), new - old, 0.0)
+
+    local = jax.lax.cond(
+        there,
+        lambda: jax.tree.map(averaged, state.local, local_scale(setup, data, ring, newest)),
+        lambda: state.local,
     )
+    dropped = state.dropped + jnp.sum(there & ~finite)
+    return state._replace(ring=ring, begun=begun, judged=judged, local=local, dropped=dropped)
