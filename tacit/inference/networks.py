@@ -33,23 +33,36 @@ def filled(make: Callable[[], Any], parameters: jax.Array | np.ndarray) -> Any:
     return eqx.combine(jax.tree.unflatten(structure, arrays), static)
 
 
+class Gains(eqx.Module):
+    """A factor for each of a network's inputs; drawn, it is 1."""
+
+    factors: jax.Array
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x * self.factors
+
+
 def drawn(key: jax.Array, make: Callable[[], Any], *, still: Callable[[Any], Any] | None = None) -> Any:
     """What `make` makes, with parameters drawn as linear layers draw them, uniform within 1 / sqrt(inputs); those of
-    the layers `still` are zero. All trained arrays must be of linear layers."""
+    the layers `still` are zero. All trained arrays must be of linear layers or gains."""
     skeleton = eqx.filter_eval_shape(make)
 
-    def bounds(part: Any) -> Any:
-        if not isinstance(part, eqx.nn.Linear):
-            assert not _is_shape(part), f"{type(skeleton).__name__} has an array outside its linear layers"
-            return part
-        limit = part.in_features**-0.5
-        return jax.tree.map(lambda leaf: jnp.full(leaf.shape, limit) if _is_shape(leaf) else leaf, part)
+    def filled_with(of_linear: Callable[[eqx.nn.Linear], float], of_gains: float) -> Any:
+        def fill(part: Any) -> Any:
+            if not isinstance(part, eqx.nn.Linear | Gains):
+                assert not _is_shape(part), f"{type(skeleton).__name__} has an array outside its linear layers"
+                return part
+            value = of_gains if isinstance(part, Gains) else of_linear(part)
+            return jax.tree.map(lambda leaf: jnp.full(leaf.shape, value) if _is_shape(leaf) else leaf, part)
 
-    limits = jax.tree.map(bounds, skeleton, is_leaf=lambda part: isinstance(part, eqx.nn.Linear))
+        return jax.tree.map(fill, skeleton, is_leaf=lambda part: isinstance(part, eqx.nn.Linear | Gains))
+
+    centres = filled_with(lambda _: 0.0, 1.0)
+    limits = filled_with(lambda layer: layer.in_features**-0.5, 0.0)
     if still is not None:
         limits = eqx.tree_at(still, limits, replace_fn=lambda part: jax.tree.map(jnp.zeros_like, part))
-    limit = row(limits)
-    return filled(make, limit * jax.random.uniform(key, limit.shape, minval=-1.0, maxval=1.0))
+    centre, limit = row(centres), row(limits)
+    return filled(make, centre + limit * jax.random.uniform(key, limit.shape, minval=-1.0, maxval=1.0))
 
 
 def linear(layer: eqx.nn.Linear, x: jax.Array) -> jax.Array:

@@ -76,9 +76,9 @@ def forward_diagnostics(
 
     `family`: what q ended as; `divergence`: KL(target || q), an estimate; `surprise`: the share of data sets simulated
     at the prior that are at least as far out as the observed one; `held_out_gap`: by how much the ratio estimator's
-    loss is more on simulations not yet learnt from; of observed variables that have an order, `summary`: whether r sees
-    a summary `instead` of their numbers or `beside` them; of external simulators, `simulation_failures`: how often they
-    failed in this process, by reason, the three most common.
+    loss is more on simulations not yet learnt from, None where no batch came late enough to be asked; of observed
+    variables that have an order, `summary`: whether r sees a summary `instead` of their numbers or `beside` them; of
+    external simulators, `simulation_failures`: how often they failed in this process, by reason, the three most common.
     """
     steps = int(losses["step"][-1])
     late = losses["step"] > 0.9 * steps

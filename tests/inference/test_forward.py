@@ -180,7 +180,7 @@ def test_the_end_of_a_fit_compiles_little_more_than_its_draws(caplog):
     assert ended.diagnostics["held_out_gap"] is None  # no simulations were made yet
     told = [record.getMessage().split() for record in caplog.records]
     compiled = {words[4] for words in told if words[:3] == ["Finished", "XLA", "compilation"]}
-    # The others make a key and read it.
+    # The two others are a line each.
     assert compiled == {"jit(sample)", "jit(_threefry_seed)", "jit(stage)"}
 
 

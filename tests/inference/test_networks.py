@@ -10,6 +10,7 @@ from tacit.inference import networks
 from tacit.inference.critic import MOST_PRODUCTS, Critic, DataTower
 from tacit.inference.flow import Flow
 from tacit.inference.forward.pair_critic import PairCritic
+from tacit.inference.summary import FEW_NUMBERS
 
 KEY = jax.random.key(0)
 
@@ -62,6 +63,22 @@ def test_every_parameter_of_the_ratio_estimator_is_drawn():
         drawn = np.asarray(networks.row(networks.drawn(KEY, make)))
         assert drawn.shape == networks.row(make()).shape
         assert np.all(drawn != 0.0)
+
+
+@pytest.mark.parametrize(("numbers", "with_gains"), [(FEW_NUMBERS, False), (FEW_NUMBERS + 1, True)])
+def test_each_of_many_numbers_has_a_gain_that_begins_as_one(numbers, with_gains):
+    def make():
+        return PairCritic(2 * numbers + 1, 2, width=8, rank=4, pairs=5, numbers=numbers, key=KEY)
+
+    critic = networks.drawn(KEY, make)
+    assert (critic.data.gains is not None) == with_gains
+    if with_gains:
+        np.testing.assert_array_equal(critic.data.gains.factors, np.ones((2, numbers)))
+        without = critic.data.gains.factors.at[:, 3].set(0.0)
+        critic = eqx.tree_at(lambda critic: critic.data.gains.factors, critic, without)
+    slope = jax.jacobian(critic.of_data)(jax.random.normal(KEY, (1, 2 * numbers + 1)))[:, 0]
+    seen = np.abs(slope).max(axis=0)[:-1].reshape(2, numbers) > 0
+    np.testing.assert_array_equal(seen, np.arange(numbers)[None] != (3 if with_gains else -1) + np.zeros((2, 1)))
 
 
 def test_an_array_outside_linear_layers_is_refused():

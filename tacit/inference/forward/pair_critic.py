@@ -52,7 +52,9 @@ class PairCritic(eqx.Module):
         data_key, latent_key, last_key = jax.random.split(key, 3)
         self.num_products = rank + num_latents + num_latents * (num_latents + 1) // 2
         out_size = self.num_products + pairs
-        self.data = DataNetwork(num_features, out_size, width=width, numbers=numbers, variables=variables, key=data_key)
+        self.data = DataNetwork(
+            num_features, out_size, width=width, numbers=numbers, variables=variables, gains=True, key=data_key
+        )
         self.latent = eqx.nn.MLP(2 * num_latents, rank + pairs, width, 2, jax.nn.silu, key=latent_key)
         self.last = eqx.nn.Linear(pairs, "scalar", use_bias=False, key=last_key)
 
