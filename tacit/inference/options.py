@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from tacit.errors import InferenceError
 from tacit.inference.optimizers import BY_ARRAY, NAMES, NATURAL, Optimizer, optimizer
+from tacit.inference.summary import FEW_NUMBERS
 
 Contrast = Literal["marginal", "empirical"]
 Method = Literal["implicit_klqp", "klqp"]
@@ -23,6 +24,8 @@ SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
 # Steps unless told otherwise; and under the forward objective with few simulations, of which more is learnt.
 STEPS = 12_000
 FEW_SIMULATIONS, STEPS_OF_FEW = 25_000, 20_000
+# Of data sets of more than FEW_NUMBERS, which take twice the time a step and gain nothing by more (docs/accuracy.md).
+STEPS_OF_MANY_NUMBERS = 6_000
 FEWEST_STEPS = 1_000
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
@@ -97,9 +100,9 @@ class InferenceOptions(BaseModel):
         ge=100,
         le=1_000_000,
         description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
-        "most 25,000 simulations; but no more than one for each of 1,000 simulations, and two for each of 10,000: more "
-        "would be learnt by heart. With at most 25,000 simulations no more than one for five of them (1,000 at least) "
-        "where a Gaussian proves nearly enough.",
+        "most 25,000 simulations, and 6,000 of a data set of more than 32 numbers; but no more than one for each of "
+        "1,000 simulations, and two for each of 10,000: more would be learnt by heart. With at most 25,000 simulations "
+        "no more than one for five of them (1,000 at least) where a Gaussian proves nearly enough.",
     )
     start: Start | None = Field(
         None,
@@ -268,24 +271,30 @@ class InferenceOptions(BaseModel):
         """The budget of the forward objective; `external`: the simulator is not JAX."""
         return self.simulations or (EXTERNAL_SIMULATIONS if external else SIMULATIONS)
 
-    def resolved_steps(self, *, objective: Objective, external: bool) -> int:
-        """Updates to make under this objective; `external`: the simulator is not JAX."""
+    def resolved_steps(self, *, objective: Objective, external: bool, numbers: int) -> int:
+        """Updates to make under this objective; `external`: the simulator is not JAX; `numbers`: of a data set."""
         if self.steps is not None:
             return self.steps
         if objective == "reverse":
             return STEPS
         simulations = self.resolved_simulations(external=external)
-        most = STEPS_OF_FEW if objective == "forward" and simulations <= FEW_SIMULATIONS else STEPS
+        most = STEPS
+        if objective == "forward":
+            if numbers > FEW_NUMBERS:
+                most = STEPS_OF_MANY_NUMBERS
+            elif simulations <= FEW_SIMULATIONS:
+                most = STEPS_OF_FEW
         # More for each would be learnt by heart: of 1,000 after one, of 10,000 not yet after two.
         each = min(max(1.0, math.log10(simulations / 100)), 2.0)
         return min(most, int(each * simulations))
 
-    def few_steps(self, *, objective: Objective, external: bool) -> int:
+    def few_steps(self, *, objective: Objective, external: bool, numbers: int) -> int:
         """Steps that are enough under the forward objective where the posterior is Gaussian; 0: all are to be made."""
         simulations = self.resolved_simulations(external=external)
         few = max(FEWEST_STEPS, simulations // 5)
         wanted = self.steps is None and objective == "forward" and simulations <= FEW_SIMULATIONS
-        return few if wanted and few < self.resolved_steps(objective=objective, external=external) else 0
+        steps = self.resolved_steps(objective=objective, external=external, numbers=numbers)
+        return few if wanted and few < steps else 0
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

@@ -53,7 +53,7 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
     if setup.calibrated and parts.ratio_estimator is None:
         setup = setup._replace(point_scale=point_scale.suits(structure, arrays(problem, structure)))
     external = bool(structure.external)
-    steps = options.resolved_steps(objective=objective, external=external)
+    steps = options.resolved_steps(objective=objective, external=external, numbers=structure.num_observed)
     budget = options.resolved_simulations(external=external)
     setup = _with_simulations(setup, budget, steps)
     first, fresh = setup.first, setup.fresh
@@ -66,7 +66,7 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         simulations=jnp.int32(budget),
         # External simulations are taken in a round after they were begun.
         rounds=jnp.float32((budget - first) // fresh + (external and objective == "forward") if fresh else 0),
-        few=jnp.float32(options.few_steps(objective=objective, external=external)),
+        few=jnp.float32(options.few_steps(objective=objective, external=external, numbers=structure.num_observed)),
     )
     return setup, rates, options.model_copy(update={"steps": steps})
 
@@ -98,7 +98,7 @@ def _with_simulations(setup: Setup, budget: int, steps: int) -> Setup:
         fresh = forward.fresh_simulations(budget, steps, external=external)
         return setup._replace(first=forward.first_simulations(budget), fresh=fresh, ring=min(budget, forward.RING))
     if setup.objective == "amortized":
-        ring = amortized.kept(budget, structure.num_points * sum(site.size for site in structure.observed))
+        ring = amortized.kept(budget, structure.num_observed)
         fresh = min(ring, amortized.fresh_simulations(budget, steps, external=external))
         return setup._replace(first=amortized.held_out(budget), fresh=fresh, ring=ring)
     return setup
@@ -120,8 +120,8 @@ def _objective(options: InferenceOptions, parts: Parts, structure: Layout) -> Ob
         raise InferenceError(f"objective {whole!r} {wrong}; use objective 'reverse'")
     if options.objective is not None:
         return options.objective
-    numbers = structure.num_points * sum(site.size for site in structure.observed)
     # Of more latents than numbers observed the reverse objective was better (one model, measured); it keeps no budget.
     counted = options.simulations is not None or bool(structure.external)
-    whole_data = structure.num_points <= forward.FEW_POINTS and (structure.global_dim <= numbers or counted)
+    enough = structure.global_dim <= structure.num_observed or counted
+    whole_data = structure.num_points <= forward.FEW_POINTS and enough
     return "forward" if wrong is None and whole_data else "reverse"

@@ -77,6 +77,11 @@ class Layout(NamedTuple):
         return sum(site.size for site in self.locals)
 
     @property
+    def num_observed(self) -> int:
+        """How many observed numbers a data set holds."""
+        return self.num_points * sum(site.size for site in self.observed)
+
+    @property
     def latents(self) -> tuple[str, ...]:
         return tuple(site.name for site in self.globals + self.locals)
 

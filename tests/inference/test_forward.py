@@ -25,7 +25,10 @@ from tacit.inference import (
     update,
 )
 from tacit.inference.forward import ring as rings
+from tacit.inference.forward.cover import EVERY, moments_rate
 from tacit.inference.forward.pair_critic import PairCritic
+from tacit.inference.forward.steps import AVERAGED
+from tacit.inference.planning import plan
 from tacit.inference.problem import layout
 from tacit.inference.state import Rates
 from tacit.ppl import Implicit, Normal, external, plate
@@ -213,6 +216,19 @@ def test_steps_by_the_number_of_simulations():
         assert (session.total, session.options.steps) == (few, steps)
     asked = InferenceOptions(objective="forward", simulations=300, steps=500)
     assert initialize(KEY, problem, options=asked).total == 500
+
+
+@pytest.mark.parametrize(
+    ("numbers", "simulations", "steps"),
+    [(32, 100_000, 12_000), (33, 100_000, 6000), (32, 20_000, 20_000), (33, 20_000, 6000), (33, 1000, 1000)],
+)
+def test_data_sets_of_many_numbers_take_fewer_steps(numbers, simulations, steps):
+    def many():
+        theta = Normal(0.0, 1.0, name="theta")
+        Normal(theta * jnp.ones(numbers), 1.0, name="x")
+
+    options = InferenceOptions(objective="forward", simulations=simulations)
+    assert plan(Problem(many, {"x": np.zeros(numbers)}), options, Parts())[2].steps == steps
 
 
 @pytest.fixture(scope="module")
@@ -486,6 +502,15 @@ def test_every_round_comes(budget, steps, external):
     # What is left for the last step is a round that was begun before it.
     assert made.sum() in (rounds, rounds - external)
     assert made.sum() <= steps
+
+
+def test_the_gaussian_moves_no_faster_than_r_can_follow():
+    """At first at once; later over no less than two fifths of the steps over which r is averaged."""
+    _, rates, _ = plan(Problem(two_modes, {"x": np.zeros(2)}), InferenceOptions(objective="forward"), Parts())
+    early, late = np.array([0, 100, 400]), np.arange(1500, 12_000, 100)
+    assert np.all(moments_rate(rates, early) > 0.09)
+    averaged = np.minimum(AVERAGED, (10 + late) / 9)
+    assert np.all(EVERY / moments_rate(rates, late) > 0.4 * averaged)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def joined(structure: Layout) -> bool:
     """Whether data points are learnt together as one. They are told apart by covariates, which are the same in all
     simulations, so what r has to know of each differs; many points are left to the sum over them nevertheless."""
     told_apart = any(axis is not None for _, axis in structure.inputs)
-    return told_apart and structure.num_points * sum(site.size for site in structure.observed) <= MOST_JOINED
+    return told_apart and structure.num_observed <= MOST_JOINED
 
 
 def flat(setup: Setup, observed: dict[str, jax.Array]) -> jax.Array:
@@ -95,7 +95,7 @@ def log_normal(eps: jax.Array, width: Any) -> jax.Array:
 
 def comes_near(structure: Layout) -> bool:
     """Whether there are so few observed numbers that some simulations come near them, and the finest scale tells."""
-    return structure.num_points * sum(site.size for site in structure.observed) <= FEW_NUMBERS
+    return structure.num_observed <= FEW_NUMBERS
 
 
 def local_scale(setup: Setup, data: Prepared, ring: Ring, size: int) -> tuple[jax.Array, jax.Array]:

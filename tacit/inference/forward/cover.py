@@ -25,6 +25,10 @@ WEIGHED, WEIGHED_PRIOR, WEIGHED_WIDTH = 256, 0.2, 1.2
 EVERY = 2
 # No draw weighs more than this.
 CAP = 20.0 / 512.0
+# The Gaussian follows the moments at its full rate for so many steps, and then ever more slowly, as the average of r
+# grows longer: r sees latents as q whitens them, and where q moved on before r had followed, both came to swing
+# (docs/accuracy.md).
+FULL_RATE_FOR = 500.0
 # The least rate of the Gaussian's moments, reached at the end.
 LAST_RATE = 1e-3
 # The flow's Adam, in units of the rate of the moments.
@@ -84,7 +88,7 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
 
     (value, (weight, estimate)), gradient = jax.value_and_grad(loss, has_aux=True)(state.flow)
     progress = state.step / rates.steps
-    q, good = _follow(state.q, eps, weight, rates.gen * (1.0 - progress) ** 2 + LAST_RATE)
+    q, good = _follow(state.q, eps, weight, moments_rate(rates, state.step))
     good &= jnp.isfinite(value)
 
     def bend() -> tuple[jax.Array, Any]:
@@ -110,6 +114,12 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
         loss_gen=value,
         skipped=state.skipped + ~good,
     )
+
+
+def moments_rate(rates: Rates, step: jax.Array) -> jax.Array:
+    """The share of the way to the weighted moments that an update moves the Gaussian."""
+    slower = jnp.minimum(1.0, FULL_RATE_FOR / (step + 1.0))
+    return rates.gen * (1.0 - step / rates.steps) ** 2 * slower + LAST_RATE
 
 
 def _follow(q: Normal, eps: jax.Array, weight: jax.Array, rate: jax.Array) -> tuple[Normal, jax.Array]:
