@@ -24,7 +24,7 @@ SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
 # Steps unless told otherwise; and under the forward objective with few simulations, of which more is learnt.
 STEPS = 12_000
 FEW_SIMULATIONS, STEPS_OF_FEW = 25_000, 20_000
-# Of data sets of more than FEW_NUMBERS, which take twice the time a step and gain nothing by more (docs/accuracy.md).
+# Of data sets of more than FEW_NUMBERS, where a step takes twice the time, and r learns at a higher rate.
 STEPS_OF_MANY_NUMBERS = 6_000
 FEWEST_STEPS = 1_000
 # Data sets smaller than this are simulated several times an update, but at most so often.
@@ -159,7 +159,8 @@ class InferenceOptions(BaseModel):
         None,
         gt=0.0,
         le=1.0,
-        description="Of the ratio estimator. By default 0.005; under objective forward 0.003, under amortized 0.001.",
+        description="Of the ratio estimator. By default 0.005; under objective forward 0.003 for data sets of at most "
+        "32 numbers, under amortized 0.001.",
     )
     gen_learning_rate: float = Field(
         0.1, gt=0.0, le=1.0, description="Of q. For natural gradients 1 is a Newton step; others do with a tenth."

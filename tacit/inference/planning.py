@@ -8,6 +8,7 @@ from tacit.inference.options import InferenceOptions, Objective
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Layout, Problem, arrays, layout
 from tacit.inference.state import Rates, Setup
+from tacit.inference.summary import FEW_NUMBERS
 
 DEFAULT_PARTS = Parts()
 # Of the ratio estimator, unless asked otherwise.
@@ -59,7 +60,7 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
     first, fresh = setup.first, setup.fresh
     rates = Rates(
         steps=jnp.float32(steps),
-        disc=jnp.float32(options.disc_learning_rate or RATIO_RATES[objective]),
+        disc=jnp.float32(options.disc_learning_rate or _ratio_rate(objective, structure)),
         gen=jnp.float32(options.gen_learning_rate),
         proposal_width=jnp.float32(options.proposal_width),
         tolerance=jnp.float32(options.flat_tolerance if options.stop_when_flat else -1.0),
@@ -69,6 +70,12 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         few=jnp.float32(options.few_steps(objective=objective, external=external, numbers=structure.num_observed)),
     )
     return setup, rates, options.model_copy(update={"steps": steps})
+
+
+def _ratio_rate(objective: Objective, structure: Layout) -> float:
+    if objective == "forward" and structure.num_observed > FEW_NUMBERS:
+        return forward.RATIO_RATE_OF_MANY_NUMBERS
+    return RATIO_RATES[objective]
 
 
 def _check(options: InferenceOptions, parts: Parts, structure: Layout) -> None:

@@ -219,16 +219,24 @@ def test_steps_by_the_number_of_simulations():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "simulations", "steps"),
-    [(32, 100_000, 12_000), (33, 100_000, 6000), (32, 20_000, 20_000), (33, 20_000, 6000), (33, 1000, 1000)],
+    ("numbers", "simulations", "steps", "rate"),
+    [
+        (32, 100_000, 12_000, 0.003),
+        (33, 100_000, 6000, 0.005),
+        (32, 20_000, 20_000, 0.003),
+        (33, 20_000, 6000, 0.005),
+        (33, 1000, 1000, 0.005),
+    ],
 )
-def test_data_sets_of_many_numbers_take_fewer_steps(numbers, simulations, steps):
+def test_data_sets_of_many_numbers_take_fewer_steps_at_a_higher_rate(numbers, simulations, steps, rate):
     def many():
         theta = Normal(0.0, 1.0, name="theta")
         Normal(theta * jnp.ones(numbers), 1.0, name="x")
 
     options = InferenceOptions(objective="forward", simulations=simulations)
-    assert plan(Problem(many, {"x": np.zeros(numbers)}), options, Parts())[2].steps == steps
+    _, rates, resolved = plan(Problem(many, {"x": np.zeros(numbers)}), options, Parts())
+    assert resolved.steps == steps
+    assert rates.disc == pytest.approx(rate)
 
 
 @pytest.fixture(scope="module")
