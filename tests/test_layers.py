@@ -8,7 +8,7 @@ import pytest
 _NUMERICS = ("jax", "jaxlib", "numpyro", "equinox", "optax")
 _WEB = ("fastapi", "starlette", "uvicorn")
 _QUEUE = ("redis", "rq")
-_ANALYSIS = ("arviz", "pandas", "xarray", "matplotlib")
+_ANALYSIS = ("arviz", "arviz_stats", "pandas", "xarray", "matplotlib", "scipy.stats")
 _OWN = ("app", "worker", "model_registry")
 
 _FORBIDDEN = {
@@ -23,13 +23,13 @@ _FORBIDDEN = {
     "tacit.fits.connections": (*_NUMERICS, *_WEB, *_OWN, "rq"),
     "tacit.fits.workers": (*_NUMERICS, *_WEB, *_OWN, "rq"),
     "tacit.ppl": (*_WEB, *_QUEUE, *_OWN, "tacit.fits", "tacit.inference", "tacit.predictive"),
-    "tacit.inference": (*_WEB, *_QUEUE, *_OWN, "tacit.fits", "tacit.predictive"),
-    "tacit.predictive": (*_WEB, *_QUEUE, *_OWN, "tacit.fits"),
-    "model_registry": (*_WEB, *_QUEUE, "app", "worker", "tacit.fits"),
-    "app.main": ("worker",),
+    "tacit.inference": (*_WEB, *_QUEUE, *_OWN, *_ANALYSIS, "tacit.fits", "tacit.predictive"),
+    "tacit.predictive": (*_WEB, *_QUEUE, *_OWN, *_ANALYSIS, "tacit.fits"),
+    "model_registry": (*_WEB, *_QUEUE, *_ANALYSIS, "app", "worker", "tacit.fits"),
+    "app.main": ("worker", *_ANALYSIS),
     # The worker's parent never has JAX: only its child does.
     "worker.main": (*_NUMERICS, *_WEB, "app", "model_registry"),
-    "worker.child": (*_WEB, "app"),
+    "worker.child": (*_WEB, "app", *_ANALYSIS),
 }
 
 

@@ -25,6 +25,7 @@ from model_registry import load_registry
 from tacit import compilation, logs
 from tacit.fits import connections, keys, open_store
 from tacit.fits.events import EventLog
+from tacit.inference import resampling
 from tacit.settings import Settings
 from worker.allowed import AllowedJob
 from worker.channel import Channel, Message
@@ -87,6 +88,8 @@ def main(descriptor: int) -> None:
     patient = connections.patient(settings.redis_url)
     child = Child(settings, worker_name=hello["worker"], connection=patient, tools=tools)
     channel.send({"ready": True, "device": device})
+    # The end of a fit needs it. Often no job is there yet.
+    resampling.smoother()
     _serve(channel, child.perform, tools.stopping)
 
 

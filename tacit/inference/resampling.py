@@ -4,10 +4,9 @@ The weights are target / q, their largest smoothed by a generalised Pareto law f
 Pareto smoothed importance sampling). The target is the posterior; in ImplicitKLqp, as the ratio estimator sees it.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from arviz_stats.base import array_stats
 
 K_HAT_LIMIT = 0.7
 # With so large a share of effective draws the weights are all but equal, and the shape of their tail is of no account.
@@ -40,10 +39,18 @@ def importance(log_weight: np.ndarray) -> Importance:
         return Importance(np.full(len(log_weight), 1.0 / len(log_weight)), 0.0, float(len(log_weight)))
     # The library takes log likelihoods, of which the weights are the inverse, and knows no weight of zero.
     known = log_weight.astype(np.float64)
-    smoothed, k_hat = array_stats.psislw(-np.where(finite, known, known.max() - 700.0))
+    smoothed, k_hat = smoother().psislw(-np.where(finite, known, known.max() - 700.0))
     weights = np.where(finite, np.exp(smoothed - smoothed.max()), 0.0)
     weights /= weights.sum()
     return Importance(weights, float(k_hat), float(1.0 / (weights**2).sum()))
+
+
+def smoother() -> Any:
+    """The library that smooths weights. Its first import takes seconds, with xarray and pandas: a process that ends no
+    fits does without, and one that does may call this while it has nothing else to do."""
+    from arviz_stats.base import array_stats
+
+    return array_stats
 
 
 def heavy_tailed(k_hat: float, effective_draws: float, proposed: int) -> bool:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
 
 from tacit.errors import DivergedError
 from tacit.inference import resampling
@@ -109,6 +108,9 @@ def calibration(found: Held, names: Mapping[str, int], seed: int, *, resample: b
             assert weighed.weights is not None
             index = resampling.resampled(uniform.random(1 + RANKED), weighed.weights)
         ranks.append(np.sum(latents[index] < truth, axis=0))
+    # Here, since it is slow to import, and only an amortized fit needs it.
+    from scipy import stats
+
     rank, size = np.stack(ranks), len(ranks)
     counts = np.stack([np.bincount(each * BINS // (RANKED + 1), minlength=BINS) for each in rank.T])
     p_value = min(1.0, float(stats.chisquare(counts, axis=1).pvalue.min()) * len(counts))
