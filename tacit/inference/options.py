@@ -24,9 +24,11 @@ SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
 # Steps unless told otherwise; and under the forward objective with few simulations, of which more is learnt.
 STEPS = 12_000
 FEW_SIMULATIONS, STEPS_OF_FEW = 25_000, 20_000
-# Of data sets of more than FEW_NUMBERS, where a step takes twice the time, and r learns at a higher rate.
-STEPS_OF_MANY_NUMBERS = 6_000
 FEWEST_STEPS = 1_000
+# The ratio estimator's rate unless told otherwise.
+RATIO_RATES: dict[Objective, float] = {"reverse": 5e-3, "forward": 3e-3, "amortized": 1e-3}
+# Of data sets of more than FEW_NUMBERS under the forward objective, where a step takes twice the time.
+STEPS_OF_MANY_NUMBERS, RATIO_RATE_OF_MANY_NUMBERS = 6_000, 5e-3
 # Data sets smaller than this are simulated several times an update, but at most so often.
 FEW_POINTS = 64
 MAX_REPLICATES = 2
@@ -296,6 +298,11 @@ class InferenceOptions(BaseModel):
         wanted = self.steps is None and objective == "forward" and simulations <= FEW_SIMULATIONS
         steps = self.resolved_steps(objective=objective, external=external, numbers=numbers)
         return few if wanted and few < steps else 0
+
+    def resolved_disc_learning_rate(self, *, objective: Objective, numbers: int) -> float:
+        """Of the ratio estimator under this objective; `numbers`: of a data set."""
+        many = objective == "forward" and numbers > FEW_NUMBERS
+        return self.disc_learning_rate or (RATIO_RATE_OF_MANY_NUMBERS if many else RATIO_RATES[objective])
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

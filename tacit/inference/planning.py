@@ -8,11 +8,8 @@ from tacit.inference.options import InferenceOptions, Objective
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Layout, Problem, arrays, layout
 from tacit.inference.state import Rates, Setup
-from tacit.inference.summary import FEW_NUMBERS
 
 DEFAULT_PARTS = Parts()
-# Of the ratio estimator, unless asked otherwise.
-RATIO_RATES = {"reverse": 5e-3, "forward": forward.RATIO_RATE, "amortized": amortized.RATIO_RATE}
 
 
 def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Setup, Rates, InferenceOptions]:
@@ -53,29 +50,23 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
     )
     if setup.calibrated and parts.ratio_estimator is None:
         setup = setup._replace(point_scale=point_scale.suits(structure, arrays(problem, structure)))
-    external = bool(structure.external)
-    steps = options.resolved_steps(objective=objective, external=external, numbers=structure.num_observed)
+    external, numbers = bool(structure.external), structure.num_observed
+    steps = options.resolved_steps(objective=objective, external=external, numbers=numbers)
     budget = options.resolved_simulations(external=external)
     setup = _with_simulations(setup, budget, steps)
     first, fresh = setup.first, setup.fresh
     rates = Rates(
         steps=jnp.float32(steps),
-        disc=jnp.float32(options.disc_learning_rate or _ratio_rate(objective, structure)),
+        disc=jnp.float32(options.resolved_disc_learning_rate(objective=objective, numbers=numbers)),
         gen=jnp.float32(options.gen_learning_rate),
         proposal_width=jnp.float32(options.proposal_width),
         tolerance=jnp.float32(options.flat_tolerance if options.stop_when_flat else -1.0),
         simulations=jnp.int32(budget),
         # External simulations are taken in a round after they were begun.
         rounds=jnp.float32((budget - first) // fresh + (external and objective == "forward") if fresh else 0),
-        few=jnp.float32(options.few_steps(objective=objective, external=external, numbers=structure.num_observed)),
+        few=jnp.float32(options.few_steps(objective=objective, external=external, numbers=numbers)),
     )
     return setup, rates, options.model_copy(update={"steps": steps})
-
-
-def _ratio_rate(objective: Objective, structure: Layout) -> float:
-    if objective == "forward" and structure.num_observed > FEW_NUMBERS:
-        return forward.RATIO_RATE_OF_MANY_NUMBERS
-    return RATIO_RATES[objective]
 
 
 def _check(options: InferenceOptions, parts: Parts, structure: Layout) -> None:

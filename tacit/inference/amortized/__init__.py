@@ -31,11 +31,8 @@ from tacit.inference.amortized.state import Prepared, State
 from tacit.inference.amortized.steps import AGAINST, fresh_simulations, held_out, init, kept, step
 from tacit.inference.forward.coordinates import flat
 
-RATIO_RATE = 1e-3
-
 __all__ = [
     "AGAINST",
-    "RATIO_RATE",
     "Held",
     "Prepared",
     "Rows",

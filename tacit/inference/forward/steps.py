@@ -46,8 +46,6 @@ FEWEST_EXTERNAL = 16
 SIMULATED_PRIOR = 0.1
 # Hidden units of the towers, and their learnt features, unless asked otherwise.
 WIDTH, RANK = 128, 64
-# The ratio estimator's rate unless asked otherwise; of data sets of many numbers, which are given fewer steps.
-RATIO_RATE, RATIO_RATE_OF_MANY_NUMBERS = 3e-3, 5e-3
 # Of r and the flow, averages over about so many updates.
 AVERAGED = 500.0
 # The local scale of the data is that of the last batch of simulations, averaged over this share of the rounds. Of many
