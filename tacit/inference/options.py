@@ -155,7 +155,7 @@ class InferenceOptions(BaseModel):
         gt=0.0,
         le=10.0,
         description="Simulations are made at latents this much wider than the variational family. (The original form "
-        "has contrast empirical and 1 here.)",
+        "has contrast empirical and 1 here. Under it a variational program of your own is not widened.)",
     )
     disc_learning_rate: float | None = Field(
         None,
