@@ -46,8 +46,8 @@ def importance(log_weight: np.ndarray) -> Importance:
 
 
 def smoother() -> Any:
-    """The library that smooths weights. Its first import takes seconds, with xarray and pandas: a process that ends no
-    fits does without, and one that does may call this while it has nothing else to do."""
+    """The library that smooths weights. Its first import takes a second or more, with xarray and pandas: a process that
+    weighs no draws does without, and one that will may call this while it has nothing else to do."""
     from arviz_stats.base import array_stats
 
     return array_stats

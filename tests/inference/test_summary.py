@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tacit.inference import InferenceOptions, Problem, fit
+from tacit.inference import InferenceOptions, Problem, fit, forward, initialize
 from tacit.inference.data_network import LEARNT, MOST_NUMBERS
 from tacit.inference.forward.pair_critic import PairCritic
+from tacit.inference.forward.ratio import TOLD_OVER
 from tacit.inference.summary import Summary, Variable, _windows, ordered
 from tacit.ppl import Implicit, Uniform
 
@@ -79,6 +80,21 @@ def walk(key, persistence):
 def series():
     persistence = Uniform(-1.0, 1.0, name="persistence")
     Implicit(walk, persistence, name="y")
+
+
+def test_new_simulations_say_the_same_of_a_summary_whatever_was_chosen_so_far():
+    options = InferenceOptions(simulations=6000, steps=1500)
+    session = initialize(KEY, Problem(series, {"y": np.asarray(walk(KEY, 0.6))}), options=options)
+    state = session.state
+    new = state.ring.latents[:64], state.ring.data[:64]
+    judge = jax.jit(lambda state: forward.judge(session.setup, session.rates, session.data, state, *new))
+
+    def told(so_far):
+        judged = state.judged._replace(beside=jnp.float32(so_far))
+        return TOLD_OVER * (float(judge(state._replace(judged=judged)).beside) - so_far) + so_far
+
+    assert told(1e-4) != 0.0
+    assert told(1e-4) == pytest.approx(told(-1e-4), rel=1e-3)
 
 
 def test_the_posterior_of_a_series():

@@ -95,6 +95,9 @@ def calibration(found: Held, names: Mapping[str, int], seed: int, *, resample: b
     Raises:
       DivergedError: none of the held-out simulations was finite.
     """
+    # Here, since it is slow to import, and only an amortized fit needs it.
+    from scipy import stats
+
     if not np.any(np.asarray(found.finite)):
         raise DivergedError(
             "none of the held-out simulations was finite, so calibration cannot be measured: the program's simulations "
@@ -108,9 +111,6 @@ def calibration(found: Held, names: Mapping[str, int], seed: int, *, resample: b
             assert weighed.weights is not None
             index = resampling.resampled(uniform.random(1 + RANKED), weighed.weights)
         ranks.append(np.sum(latents[index] < truth, axis=0))
-    # Here, since it is slow to import, and only an amortized fit needs it.
-    from scipy import stats
-
     rank, size = np.stack(ranks), len(ranks)
     counts = np.stack([np.bincount(each * BINS // (RANKED + 1), minlength=BINS) for each in rank.T])
     p_value = min(1.0, float(stats.chisquare(counts, axis=1).pvalue.min()) * len(counts))

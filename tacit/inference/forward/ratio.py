@@ -130,10 +130,10 @@ def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax
     # What is reported in the end is asked of the last batches, and what is chosen until it is.
     ending = state.step >= rates.steps * (1.0 - REPORTED_OVER / rates.rounds)
     choosing = state.step < CHOOSE_UNTIL * rates.steps
-    beside = beside_now(state)
-    questions = [(new, beside, jnp.asarray(True)), (known, beside, ending)]
+    chosen = beside_now(state)
+    questions = [(new, chosen, jnp.asarray(True)), (known, chosen, ending)]
     if has_choice(setup.layout):
-        questions.append((new, 1.0 - beside, choosing))
+        questions.append((new, 1.0 - chosen, choosing))
     stacked = jax.tree.map(lambda *each: jnp.stack(each), *questions)
 
     def answer(question: tuple[Simulations, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -153,7 +153,7 @@ def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax
     gain = judged.beside
     if has_choice(setup.layout):
         # By how much less r loses where it sees what is summarised number by number too.
-        gain = told(gain, jnp.where(beside > 0, 1.0, -1.0) * (values[2] - values[0]))
+        gain = told(gain, jnp.where(chosen > 0, 1.0, -1.0) * (values[2] - values[0]))
     gap = told(judged.gap, values[0] - values[1])
     return Judged(jnp.clip(moved, jnp.log(low), jnp.log(high)), pull, square, gain, gap)
 
