@@ -41,7 +41,8 @@ def _together(
     first = sessions[0]
     # The clock is the same for all, so that what a step does is decided once, and a branch not taken costs nothing.
     axes = jax.tree.map(lambda _: 0, first.state)
-    axes = axes._replace(step=None, ring=axes.ring._replace(written=None), begun=axes.begun._replace(held=None))
+    axes = axes._replace(step=None, learning=None, begun=axes.begun._replace(held=None))
+    axes = axes._replace(ring=axes.ring._replace(written=None))
 
     def stacked(axis: int | None, *each: jax.Array) -> jax.Array:
         return each[0] if axis is None else jnp.stack(each)

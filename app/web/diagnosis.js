@@ -21,6 +21,7 @@ const MEANINGS = {
   dropped_simulations: "Simulations that were not finite",
   simulation_failures: "How often the simulator failed, and why",
   simulations: "Data sets simulated",
+  ratio_estimators: "Ratio estimators, each of which learnt of the same simulations, and of which the mean was taken",
   held_out_gap: "How much more the ratio estimator loses on new simulations than on those learnt from; 0.3 is much",
   summary: "Whether it sees a learnt summary of the data instead of their numbers, or beside them",
   simulation_budget: "Data sets that might have been simulated",

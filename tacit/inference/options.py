@@ -25,6 +25,9 @@ SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
 STEPS = 12_000
 FEW_SIMULATIONS, STEPS_OF_FEW = 25_000, 20_000
 FEWEST_STEPS = 1_000
+# Ratio estimators under the forward objective with few simulations; fewer where they would make more updates together
+# than there may be steps.
+RATIO_ESTIMATORS_OF_FEW = 5
 # The ratio estimator's rate unless told otherwise.
 RATIO_RATES: dict[Objective, float] = {"reverse": 5e-3, "forward": 3e-3, "amortized": 1e-3}
 # Of data sets of more than FEW_NUMBERS under the forward objective, where a step takes twice the time.
@@ -102,9 +105,10 @@ class InferenceOptions(BaseModel):
         ge=100,
         le=1_000_000,
         description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
-        "most 25,000 simulations, and 6,000 of a data set of more than 32 numbers; but no more than one for each of "
+        "most 25,000 simulations, and 6,000 of a data set of more than 32 numbers; but no more than four for each of "
         "1,000 simulations, and two for each of 10,000: more would be learnt by heart. With at most 25,000 simulations "
-        "no more than one for five of them (1,000 at least) where a Gaussian proves nearly enough.",
+        "fewer where a Gaussian proves nearly enough: of 1,000 simulations 2,000, of 4,000 twice and of 9,000 three "
+        "times as many; with more than 4 latents in proportion fewer, but 1,000 at least.",
     )
     start: Start | None = Field(
         None,
@@ -171,6 +175,15 @@ class InferenceOptions(BaseModel):
     gen_optimizer: OptimizerOptions = Field(
         OptimizerOptions(name=NATURAL), description="Of q, in its own whitened coordinates."
     )
+    ratio_estimators: int | None = Field(
+        None,
+        ge=1,
+        le=32,
+        description="Under the forward objective, how many ratio estimators learn of the same simulations, each from "
+        "other weights; r is their mean. By default 1; with at most 25,000 simulations, where most of what one gets "
+        "wrong is chance, up to 5: as many as together make 20,000 updates, or 6,000 of a data set of more than 32 "
+        "numbers.",
+    )
     width: int | None = Field(
         None,
         ge=4,
@@ -228,6 +241,8 @@ class InferenceOptions(BaseModel):
     def _objective_has_its_options(self) -> Self:
         if self.start is not None and self.objective != "forward":
             raise ValueError("start is for objective 'forward': name it, or leave start out")
+        if self.ratio_estimators is not None and self.objective != "forward":
+            raise ValueError("ratio_estimators is for objective 'forward': name it, or leave ratio_estimators out")
         if self.objective in ("forward", "amortized"):
             wrong = self.unfit_for(self.objective)
             if wrong:
@@ -281,28 +296,43 @@ class InferenceOptions(BaseModel):
         if objective == "reverse":
             return STEPS
         simulations = self.resolved_simulations(external=external)
-        most = STEPS
-        if objective == "forward":
-            if numbers > FEW_NUMBERS:
-                most = STEPS_OF_MANY_NUMBERS
-            elif simulations <= FEW_SIMULATIONS:
-                most = STEPS_OF_FEW
-        # More for each would be learnt by heart: of 1,000 after one, of 10,000 not yet after two.
-        each = min(max(1.0, math.log10(simulations / 100)), 2.0)
-        return min(most, int(each * simulations))
+        # More for each would be learnt by heart: of 1,000 more than four, of 10,000 more than two.
+        each = min(max(2.0, 4.0 - 2.0 * math.log10(simulations / 1000)), 4.0)
+        return min(self._most_steps(objective=objective, external=external, numbers=numbers), int(each * simulations))
 
-    def few_steps(self, *, objective: Objective, external: bool, numbers: int) -> int:
-        """Steps that are enough under the forward objective where the posterior is Gaussian; 0: all are to be made."""
+    def _most_steps(self, *, objective: Objective, external: bool, numbers: int) -> int:
+        if objective != "forward":
+            return STEPS
+        if numbers > FEW_NUMBERS:
+            return STEPS_OF_MANY_NUMBERS
+        return STEPS_OF_FEW if self.resolved_simulations(external=external) <= FEW_SIMULATIONS else STEPS
+
+    def few_steps(self, *, objective: Objective, external: bool, numbers: int, latents: int) -> int:
+        """Steps that are enough under the forward objective where the posterior of so many latents is Gaussian; 0: all
+        are to be made."""
         simulations = self.resolved_simulations(external=external)
-        few = max(FEWEST_STEPS, simulations // 5)
-        wanted = self.steps is None and objective == "forward" and simulations <= FEW_SIMULATIONS
+        if self.steps is not None or objective != "forward" or simulations > FEW_SIMULATIONS:
+            return 0
+        # The more latents, the more accidents there are to be learnt of the same simulations.
+        few = max(FEWEST_STEPS, int(2000 * math.sqrt(simulations / 1000) * min(1.0, 4 / latents)))
+        few = min(few, 2 * simulations)
         steps = self.resolved_steps(objective=objective, external=external, numbers=numbers)
-        return few if wanted and few < steps else 0
+        return few if few < steps else 0
 
     def resolved_disc_learning_rate(self, *, objective: Objective, numbers: int) -> float:
         """Of the ratio estimator under this objective; `numbers`: of a data set."""
         many = objective == "forward" and numbers > FEW_NUMBERS
         return self.disc_learning_rate or (RATIO_RATE_OF_MANY_NUMBERS if many else RATIO_RATES[objective])
+
+    def resolved_ratio_estimators(self, *, objective: Objective, external: bool, numbers: int, steps: int) -> int:
+        """How many ratio estimators learn in so many steps under this objective; `external`: the simulator is not
+        JAX; `numbers`: of a data set."""
+        if self.ratio_estimators is not None:
+            return self.ratio_estimators
+        if objective != "forward" or self.resolved_simulations(external=external) > FEW_SIMULATIONS:
+            return 1
+        most = self._most_steps(objective=objective, external=external, numbers=numbers)
+        return min(RATIO_ESTIMATORS_OF_FEW, max(1, most // steps))
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

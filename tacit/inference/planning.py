@@ -54,6 +54,12 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
     steps = options.resolved_steps(objective=objective, external=external, numbers=numbers)
     budget = options.resolved_simulations(external=external)
     setup = _with_simulations(setup, budget, steps)
+    few = options.few_steps(objective=objective, external=external, numbers=numbers, latents=structure.global_dim)
+
+    def estimators(steps: int) -> int:
+        return options.resolved_ratio_estimators(objective=objective, external=external, numbers=numbers, steps=steps)
+
+    setup = setup._replace(ratio_estimators=estimators(few or steps))
     first, fresh = setup.first, setup.fresh
     rates = Rates(
         steps=jnp.float32(steps),
@@ -64,7 +70,8 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         simulations=jnp.int32(budget),
         # External simulations are taken in a round after they were begun.
         rounds=jnp.float32((budget - first) // fresh + (external and objective == "forward") if fresh else 0),
-        few=jnp.float32(options.few_steps(objective=objective, external=external, numbers=numbers)),
+        few=jnp.float32(few),
+        going_on=jnp.int32(estimators(steps)),
     )
     return setup, rates, options.model_copy(update={"steps": steps})
 

@@ -75,10 +75,11 @@ def forward_diagnostics(
     """Figures of a fit under the forward objective, over the last tenth of the steps.
 
     `family`: what q ended as; `divergence`: KL(target || q), an estimate; `surprise`: the share of data sets simulated
-    at the prior that are at least as far out as the observed one; `held_out_gap`: by how much the ratio estimator's
-    loss is more on simulations not yet learnt from, None where no batch came late enough to be asked; of observed
-    variables that have an order, `summary`: whether r sees a summary `instead` of their numbers or `beside` them; of
-    external simulators, `simulation_failures`: how often they failed in this process, by reason, the three most common.
+    at the prior that are at least as far out as the observed one; `ratio_estimators`: of how many r is the mean in the
+    end; `held_out_gap`: by how much its loss is more on simulations not yet learnt from, None where no batch came late
+    enough to be asked; of observed variables that have an order, `summary`: whether r sees a summary `instead` of their
+    numbers or `beside` them; of external simulators, `simulation_failures`: how often they failed in this process, by
+    reason, the three most common.
     """
     steps = int(losses["step"][-1])
     late = losses["step"] > 0.9 * steps
@@ -98,6 +99,7 @@ def forward_diagnostics(
         "divergence": float(state.divergence),
         "surprise": forward.surprise(setup, data),
         "simulations": int(state.ring.written),
+        "ratio_estimators": int(state.learning),
         # Zero as long as nothing was asked: of a session that ends before its last batches, or that has none.
         "held_out_gap": float(state.judged.gap) or None,
         "dropped_simulations": int(state.dropped),

@@ -40,6 +40,7 @@ class Setup(NamedTuple):
     first: int = 0
     fresh: int = 0
     ring: int = 0
+    ratio_estimators: int = 1
 
     @property
     def calibrated(self) -> bool:
@@ -61,7 +62,8 @@ class Setup(NamedTuple):
 class Rates(NamedTuple):
     """What may change without compiling anew: number of steps, learning rates, proposal width, how flat the loss must
     be to stop early, in standard errors (never, if negative); under the forward objective the simulations that may be
-    made, how often after the first, and the few steps that a fit begins with and that may be enough (0: none)."""
+    made, how often after the first, the few steps that a fit begins with and that may be enough (0: none), and how many
+    ratio estimators learn on where they are not."""
 
     steps: jax.Array
     disc: jax.Array
@@ -71,6 +73,7 @@ class Rates(NamedTuple):
     simulations: jax.Array
     rounds: jax.Array
     few: jax.Array
+    going_on: jax.Array
 
 
 class Data(NamedTuple):

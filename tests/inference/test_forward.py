@@ -25,6 +25,7 @@ from tacit.inference import (
     update,
 )
 from tacit.inference.forward import ring as rings
+from tacit.inference.forward.coordinates import observed_ratio
 from tacit.inference.forward.cover import EVERY, moments_rate
 from tacit.inference.forward.pair_critic import PairCritic
 from tacit.inference.forward.steps import AVERAGED
@@ -35,7 +36,7 @@ from tacit.ppl import Implicit, Normal, external, plate
 
 KEY = jax.random.key(0)
 NOISE = 0.3
-SHORT = {"steps": 1500, "simulations": 6000}
+SHORT = {"steps": 1500, "simulations": 6000, "ratio_estimators": 1}
 
 
 def squared(key, theta):
@@ -96,15 +97,15 @@ def test_what_a_gaussian_does_not_cover_is_covered_by_a_flow_and_the_fit_says_so
 
 
 def test_where_a_gaussian_is_enough_few_steps_are_made():
-    """Of 5,000 simulations 1,000 steps and not 8,494, with all simulations made; also by a fit that was interrupted."""
+    """Of 5,000 simulations 4,472 steps, not 13,010, with all simulations made; also by a fit that was interrupted."""
     problem = Problem(conjugate, {"x": np.array([0.8, -1.0])})
-    options = InferenceOptions(objective="forward", simulations=5000)
+    options = InferenceOptions(objective="forward", simulations=5000, ratio_estimators=1)
     session = update(initialize(KEY, problem, options=options), 700)
-    assert session.total == 1000
+    assert session.total == 4472
     saved = save(session)
     found = finalize(run(session), 4000)
-    told = {name: found.diagnostics[name] for name in ("steps", "budget", "ended")}
-    assert told == {"steps": 1000, "budget": 8494, "ended": "few_steps"}
+    told = {name: found.diagnostics[name] for name in ("steps", "budget", "ended", "ratio_estimators")}
+    assert told == {"steps": 4472, "budget": 13_010, "ended": "few_steps", "ratio_estimators": 1}
     assert 4900 <= found.diagnostics["simulations"] <= 5000
     theta, variance = found.posterior["theta"], np.array([0.01, 1.0])
     np.testing.assert_allclose(theta.mean(axis=0), np.array([0.8, -1.0]) / (1 + variance), atol=0.1)
@@ -116,9 +117,15 @@ def test_where_a_gaussian_is_enough_few_steps_are_made():
 def test_where_a_gaussian_is_not_enough_or_steps_are_asked_for_all_are_made():
     problem = Problem(two_modes, {"x": np.array([1.0, 0.3])})
     options = InferenceOptions(objective="forward", simulations=5000)
-    session = update(initialize(KEY, problem, options=options), 249)
-    assert session.total == 1000
-    assert update(session, 1).total == 8494
+    session = update(initialize(KEY, problem, options=options), 499)
+    assert (session.total, int(session.state.learning)) == (4472, 4)
+    session = update(session, 1)
+    assert session.total == 13_010
+    before = np.asarray(session.state.ratio)
+    session = update(session, 1)
+    # So many steps are made by one ratio estimator.
+    learnt = np.any(np.asarray(session.state.ratio) != before, axis=1)
+    assert (learnt.tolist(), int(session.state.learning)) == ([True, False, False, False], 1)
     asked = InferenceOptions(objective="forward", simulations=5000, steps=3000)
     problem = Problem(conjugate, {"x": np.array([0.8, -1.0])})
     assert update(initialize(KEY, problem, options=asked), 700).total == 3000
@@ -126,7 +133,7 @@ def test_where_a_gaussian_is_not_enough_or_steps_are_asked_for_all_are_made():
 
 @pytest.mark.parametrize("budget", [200, 1001])
 def test_simulations_never_exceed_the_budget(budget):
-    options = InferenceOptions(objective="forward", steps=400, simulations=budget)
+    options = InferenceOptions(objective="forward", steps=400, simulations=budget, ratio_estimators=1)
     session = run(initialize(KEY, Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options))
     made = finalize(session, 100)
     assert 0.9 * budget <= made.diagnostics["simulations"] <= budget
@@ -142,6 +149,47 @@ def test_parameters_of_the_ratio_estimator_decay():
 
     strong, none = learnt(jnp.log(0.5)), learnt(-jnp.inf)
     np.testing.assert_allclose(strong - none, -0.01 * 0.5 * session.state.ratio, atol=1e-6)
+
+
+def of_several(number):
+    options = InferenceOptions(objective="forward", simulations=6000, steps=1500, ratio_estimators=number)
+    return initialize(KEY, Problem(two_modes, {"x": np.array([1.0, 0.3])}), options=options)
+
+
+def test_each_ratio_estimator_learns_as_if_it_were_alone():
+    several, alone = of_several(3), of_several(1)
+    rows = several.state.ratio
+    assert rows.shape == (3, alone.state.ratio.shape[1])
+    assert len(np.unique(rows[:, 0])) == 3
+
+    def learnt(session, **changes):
+        state = session.state._replace(**changes)
+        return jax.jit(lambda: forward.update_disc(session.setup, session.rates, session.data, KEY, state))()
+
+    together = learnt(several)
+    each = [learnt(alone, ratio=row[None], ring=several.state.ring) for row in rows]
+    for row, one in zip(together.ratio, each, strict=True):
+        # A first step of Adam is 0.003 long, whatever the size of a gradient.
+        np.testing.assert_allclose(row, one.ratio[0], atol=2e-4)
+    assert float(together.loss_disc) == pytest.approx(np.mean([one.loss_disc for one in each]), rel=1e-4)
+    # Those that no longer learn stay as they were.
+    first = learnt(several, learning=jnp.asarray(1))
+    np.testing.assert_allclose(first.ratio[0], together.ratio[0], atol=2e-4)
+    np.testing.assert_array_equal(first.ratio[1:], rows[1:])
+
+
+def test_r_is_the_mean_of_the_ratio_estimators_that_learn():
+    several, alone = of_several(3), of_several(1)
+    eps = jax.random.normal(KEY, (5, 1))
+
+    def r(session, **changes):
+        return observed_ratio(session.setup, session.data, session.state._replace(**changes), eps, eps)
+
+    rows = several.state.ratio_average
+    each = np.array([r(alone, ratio_average=row[None], local=several.state.local) for row in rows])
+    assert np.std(each, axis=0).min() > 0
+    np.testing.assert_allclose(r(several), each.mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(r(several, learning=jnp.asarray(2)), each[:2].mean(axis=0), rtol=1e-4, atol=1e-6)
 
 
 def test_new_simulations_tell_how_strongly_they_decay():
@@ -200,7 +248,7 @@ def of_many_numbers():
 
 def test_simulations_known_by_heart_are_told(near):
     x = np.asarray(noisy(KEY, 0.5))
-    options = InferenceOptions(objective="forward", simulations=300, steps=1200)
+    options = InferenceOptions(objective="forward", simulations=300, steps=1200, ratio_estimators=1)
     result = fit(KEY, Problem(of_many_numbers, {"x": x}), options=options, num_draws=500)
     assert any("knows these by heart" in each for each in result.warnings)
     assert result.diagnostics["held_out_gap"] > 0.3 > near.diagnostics["held_out_gap"]
@@ -210,7 +258,13 @@ def test_simulations_known_by_heart_are_told(near):
 def test_steps_by_the_number_of_simulations():
     """How many there are to be at first, and at most."""
     problem = Problem(two_modes, {"x": np.array([1.0, 0.3])})
-    known = [(300, 300, 300), (1000, 1000, 1000), (3000, 1000, 4431), (15_000, 3000, 20_000), (50_000, 12_000, 12_000)]
+    known = [
+        (300, 600, 1200),
+        (1000, 2000, 4000),
+        (4000, 4000, 11_183),
+        (16_000, 8000, 20_000),
+        (50_000, 12_000, 12_000),
+    ]
     for simulations, few, steps in known:
         session = initialize(KEY, problem, options=InferenceOptions(objective="forward", simulations=simulations))
         assert (session.total, session.options.steps) == (few, steps)
@@ -219,23 +273,25 @@ def test_steps_by_the_number_of_simulations():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "simulations", "steps", "rate"),
+    ("numbers", "simulations", "steps", "rate", "estimators"),
     [
-        (32, 100_000, 12_000, 0.003),
-        (33, 100_000, 6000, 0.005),
-        (32, 20_000, 20_000, 0.003),
-        (33, 20_000, 6000, 0.005),
-        (33, 1000, 1000, 0.005),
+        (32, 100_000, 12_000, 0.003, 1),
+        (33, 100_000, 6000, 0.005, 1),
+        (32, 20_000, 20_000, 0.003, 2),
+        (33, 20_000, 6000, 0.005, 1),
+        (32, 1000, 4000, 0.003, 5),
+        (33, 1000, 4000, 0.005, 3),
     ],
 )
-def test_data_sets_of_many_numbers_take_fewer_steps_at_a_higher_rate(numbers, simulations, steps, rate):
+def test_data_sets_of_many_numbers_take_fewer_steps_at_a_higher_rate(numbers, simulations, steps, rate, estimators):
     def many():
         theta = Normal(0.0, 1.0, name="theta")
         Normal(theta * jnp.ones(numbers), 1.0, name="x")
 
     options = InferenceOptions(objective="forward", simulations=simulations)
-    _, rates, resolved = plan(Problem(many, {"x": np.zeros(numbers)}), options, Parts())
+    setup, rates, resolved = plan(Problem(many, {"x": np.zeros(numbers)}), options, Parts())
     assert resolved.steps == steps
+    assert setup.ratio_estimators == estimators
     assert rates.disc == pytest.approx(rate)
 
 
@@ -388,6 +444,12 @@ def test_options_that_the_forward_objective_has_not_are_refused(wrong):
         InferenceOptions(objective="forward", **wrong)
 
 
+@pytest.mark.parametrize("objective", [None, "reverse", "amortized"])
+def test_several_ratio_estimators_are_of_the_forward_objective(objective):
+    with pytest.raises(ValidationError, match="ratio_estimators is for objective 'forward': name it"):
+        InferenceOptions(objective=objective, ratio_estimators=5)
+
+
 def test_problems_that_the_forward_objective_has_not_are_refused():
     options = InferenceOptions(objective="forward")
     problem = Problem(with_locals, {"x": np.zeros(4)}, {"N": 4}, {"N": ()})
@@ -505,7 +567,7 @@ def test_limits_of_simulations_at_once():
 def test_every_round_comes(budget, steps, external):
     first, fresh = forward.first_simulations(budget), forward.fresh_simulations(budget, steps, external=external)
     rounds = (budget - first) // fresh + external
-    rates = Rates(*(jnp.float32(x) for x in (steps, 0, 0, 0, 0, budget, rounds, 0)))
+    rates = Rates(*(jnp.float32(x) for x in (steps, 0, 0, 0, 0, budget, rounds, 0, 1)))
     made = np.asarray(forward.begins_round(rates, jnp.arange(steps)))
     # What is left for the last step is a round that was begun before it.
     assert made.sum() in (rounds, rounds - external)
@@ -522,18 +584,23 @@ def test_the_gaussian_moves_no_faster_than_r_can_follow():
 
 
 @pytest.mark.parametrize(
-    ("budget", "steps", "few", "external"), [(10_000, 20_000, 2000, False), (2000, 2602, 1000, True)]
+    ("budget", "steps", "few", "external"), [(10_000, 20_000, 2000, False), (2000, 6795, 1000, True)]
 )
 def test_every_round_comes_where_few_steps_were_not_enough(budget, steps, few, external):
-    """As often as in a fit of few steps for a quarter of these, and then evenly."""
+    """As often as in a fit of few steps for 500 of these, until that is decided, and then evenly."""
     first, fresh = forward.first_simulations(budget), forward.fresh_simulations(budget, steps, external=external)
     rounds = (budget - first) // fresh + external
-    rates = Rates(*(jnp.float32(x) for x in (steps, 0, 0, 0, 0, budget, rounds, few)))
-    made = np.asarray(forward.begins_round(rates, jnp.arange(steps)))
-    assert made.sum() in (rounds, rounds - external)
-    assert made[: few // 4].sum() == rounds // 4
-    rest, half = steps - few // 4, (steps - few // 4) // 2
-    assert made[-half:].sum() == pytest.approx((rounds - rounds // 4) * half / rest, abs=1)
+
+    def made(steps):
+        rates = Rates(*(jnp.float32(x) for x in (steps, 0, 0, 0, 0, budget, rounds, few, 1)))
+        begun = np.asarray(forward.begins_round(rates, jnp.arange(steps)))
+        assert begun.sum() in (rounds, rounds - external)
+        assert begun[:500].sum() == rounds * 500 // few
+        return begun
+
+    half = (steps - 500) // 2
+    assert made(steps)[-half:].sum() == pytest.approx((rounds - rounds * 500 // few) * half / (steps - 500), abs=1)
+    np.testing.assert_array_equal(made(few)[:500], made(steps)[:500])
 
 
 def test_parts_of_the_ring():
@@ -591,7 +658,7 @@ def test_half_of_the_contrasts_are_among_neighbours():
     assert np.std(data[..., 0, 0] - raw[..., 0] ** 2) == pytest.approx(NOISE, rel=0.3)
 
 
-OUTSIDE = InferenceOptions(steps=1500, simulations=1500)
+OUTSIDE = InferenceOptions(objective="forward", steps=1500, simulations=1500, ratio_estimators=1)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from tacit.inference.rounds import TRAVEL, TRAVEL_MOST, arrival, clock, settled_for, snapshot_interval
 from tacit.inference.state import Rates
 
-RATES = Rates(*(jnp.float32(x) for x in (12_000, 0.1, 0.1, 2.0, -1.0, 0, 0, 0)))
+RATES = Rates(*(jnp.float32(x) for x in (12_000, 0.1, 0.1, 2.0, -1.0, 0, 0, 0, 1)))
 
 
 def setup(num_points, *, summed=True):

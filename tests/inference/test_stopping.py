@@ -23,7 +23,7 @@ def setup(*, calibrated):
 def total(losses, *, calibrated=False, tolerance=1.0):
     """The total after the losses of a whole budget, one a step."""
     here: Setup = setup(calibrated=calibrated)
-    rates = Rates(*(jnp.float32(x) for x in (BUDGET, 0.1, 0.1, 2.0, tolerance, 0, 0, 0)))
+    rates = Rates(*(jnp.float32(x) for x in (BUDGET, 0.1, 0.1, 2.0, tolerance, 0, 0, 0, 1)))
 
     def one(seen, step_and_loss):
         step, loss = step_and_loss
@@ -67,7 +67,7 @@ def test_a_shortened_fit_that_is_calibrated_begins_its_calibration_at_the_next_s
     """Whatever the step at which the last round had begun."""
     shortened = int(np.ceil((made + 1.5) / 0.75))
     here = setup(calibrated=True)
-    rates = Rates(*(jnp.float32(x) for x in (shortened, 0.1, 0.1, 2.0, 1.0, 0, 0, 0)))
+    rates = Rates(*(jnp.float32(x) for x in (shortened, 0.1, 0.1, 2.0, 1.0, 0, 0, 0, 1)))
     learnt = []
     for step in range(made, shortened):
         state = types.SimpleNamespace(step=jnp.asarray(step), frame_age=jnp.asarray(step - 350), arrived=ARRIVED)

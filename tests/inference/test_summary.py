@@ -83,7 +83,7 @@ def series():
 
 
 def test_new_simulations_say_the_same_of_a_summary_whatever_was_chosen_so_far():
-    options = InferenceOptions(simulations=6000, steps=1500)
+    options = InferenceOptions(objective="forward", simulations=6000, steps=1500, ratio_estimators=1)
     session = initialize(KEY, Problem(series, {"y": np.asarray(walk(KEY, 0.6))}), options=options)
     state = session.state
     new = state.ring.latents[:64], state.ring.data[:64]
@@ -101,7 +101,7 @@ def test_the_posterior_of_a_series():
     """Number by number such fits were up to 3 posterior sds off, with sds of 0.4 of the exact one; docs/accuracy.md has
     what is usual with a summary (0.34 at most)."""
     y = np.asarray(walk(jax.random.key(3), 0.6))
-    options = InferenceOptions(simulations=6000, steps=1500)
+    options = InferenceOptions(objective="forward", simulations=6000, steps=1500, ratio_estimators=1)
     result = fit(KEY, Problem(series, {"y": y}), options=options, num_draws=4000)
     assert result.diagnostics["summary"] == "instead"
     draws = result.posterior["persistence"]

@@ -137,12 +137,25 @@ def beside_now(state: State) -> jax.Array:
     return (state.judged.beside > 0.0).astype(float)
 
 
-def observed_ratio(
-    setup: Setup, data: Prepared, state: State, critic: PairCritic, eps: jax.Array, bent: jax.Array
-) -> jax.Array:
+def observed_ratio(setup: Setup, data: Prepared, state: State, eps: jax.Array, bent: jax.Array) -> jax.Array:
     """(S,): r of the data and each draw."""
     features = features_of(setup, data, state, flat(setup, data.arrays.observed), jnp.asarray(False))
-    return critic.pairs(critic.of_data(features, beside_now(state))[None], critic.of_latents(eps, bent))[0]
+
+    def of_one(ratio: jax.Array) -> jax.Array:
+        critic = critic_with(setup, data, ratio)
+        return critic.pairs(critic.of_data(features, beside_now(state))[None], critic.of_latents(eps, bent))[0]
+
+    return mean_ratio(state, of_one)
+
+
+def mean_ratio(state: State, of_one: Callable[[jax.Array], jax.Array], ratio: jax.Array | None = None) -> jax.Array:
+    """The mean of what each of the learning ratio estimators says: `of_one` of its parameters, a row of `ratio`, by
+    default of the averages."""
+    rows = state.ratio_average if ratio is None else ratio
+    if len(rows) == 1:
+        return of_one(rows[0])
+    none = jnp.zeros(jax.eval_shape(of_one, rows[0]).shape)
+    return jax.lax.fori_loop(0, state.learning, lambda i, total: total + of_one(rows[i]), none) / state.learning
 
 
 def variables(structure: Layout) -> tuple[Variable, ...]:
@@ -181,7 +194,11 @@ def makers(setup: Setup, data: Prepared) -> tuple[Callable[[], PairCritic], Call
     )
 
 
-def restore(setup: Setup, data: Prepared, ratio: jax.Array, flow: jax.Array) -> tuple[PairCritic, Flow]:
-    """r and the flow with these parameters."""
-    make_critic, make_flow = makers(setup, data)
-    return networks.filled(make_critic, ratio), networks.filled(make_flow, flow)
+def critic_with(setup: Setup, data: Prepared, ratio: jax.Array) -> PairCritic:
+    """A ratio estimator with these parameters (P,)."""
+    return networks.filled(makers(setup, data)[0], ratio)
+
+
+def flow_with(setup: Setup, data: Prepared, flow: jax.Array) -> Flow:
+    """The flow with these parameters (P,)."""
+    return networks.filled(makers(setup, data)[1], flow)

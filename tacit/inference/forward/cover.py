@@ -9,10 +9,10 @@ import optax
 from tacit.inference.forward.coordinates import (
     draw,
     draw_prior,
+    flow_with,
     log_normal,
     log_prior_of,
     observed_ratio,
-    restore,
     whiten,
 )
 from tacit.inference.forward.ratio import CLIP_NORM
@@ -40,16 +40,22 @@ DIVERGENCE_LIMIT = 0.05
 ESTIMATED_OVER = 0.05
 # Estimates of the divergence above this say only that it is large; they come of a draw where q all but vanishes.
 MOST_DIVERGENCE = 20.0
-# After this share of the few steps that a fit begins with it is decided whether they are enough: up to this divergence.
-# Before DECIDE_FROM, so that no flow has begun; and the sooner, the more simulations are left for the others.
-FEW_DECIDED, ENOUGH = 0.25, 0.45
+# Of the few steps that a fit begins with, after so many (but half of them) it is decided whether they are enough: up to
+# this divergence, averaged over about this share of them. That is soon, so that most simulations are left for the
+# others; but after 250 steps q was not yet settled (docs/accuracy.md).
+DECIDED, ENOUGH, DECIDED_OVER = 500.0, 0.45, 0.1
 # The family that is a Gaussian until a flow proves needed.
 AUTOMATIC = "automatic"
 
 
 def decision_step(rates: Rates) -> jax.Array:
     """The step at which it is decided whether the few steps are enough."""
-    return jnp.floor(FEW_DECIDED * rates.few)
+    return jnp.floor(jnp.minimum(DECIDED, 0.5 * rates.few))
+
+
+def goes_on(rates: Rates) -> jax.Array:
+    """Whether the fit makes more steps than the few that it began with."""
+    return (rates.few > 0) & (rates.steps > rates.few)
 
 
 def total_steps(rates: Rates, state: State, total: jax.Array) -> jax.Array:
@@ -63,18 +69,16 @@ def total_steps(rates: Rates, state: State, total: jax.Array) -> jax.Array:
 def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
     """One update of q by draws weighed with r ("Gen"): the Gaussian's moments, and the flow by gradients."""
     q_key, prior_key = jax.random.split(key)
-    critic, flow = restore(setup, data, state.ratio_average, state.flow)
-    _, flow_average = restore(setup, data, state.ratio_average, state.flow_average)
+    flow, flow_average = flow_with(setup, data, state.flow), flow_with(setup, data, state.flow_average)
     of_prior = round(WEIGHED_PRIOR * WEIGHED)
     drawn = draw(flow, state, q_key, WEIGHED - of_prior, WEIGHED_WIDTH)
     latents = jnp.concatenate([drawn, draw_prior(setup, data, prior_key, of_prior)])
     log_prior = log_prior_of(setup, data, latents)
     eps, bent, _ = whiten(flow_average, state, latents)
-    target = observed_ratio(setup, data, state, critic, eps, bent) + log_prior
+    target = observed_ratio(setup, data, state, eps, bent) + log_prior
 
     def loss(bend: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        _, flow = restore(setup, data, state.ratio_average, bend)
-        _, base, log_det = whiten(flow, state, latents)
+        _, base, log_det = whiten(flow_with(setup, data, bend), state, latents)
         log_q = log_normal(base, 1.0) + log_det
         wide = jnp.log(1.0 - WEIGHED_PRIOR) + log_normal(base, WEIGHED_WIDTH) + log_det
         log_weight = jax.lax.stop_gradient(target - jnp.logaddexp(wide, jnp.log(WEIGHED_PRIOR) + log_prior))
@@ -100,9 +104,13 @@ def update_gen(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state
         state.bent & good & all_finite(gradient), bend, lambda: (state.flow, state.flow_optimizer)
     )
     seen = jnp.where(jnp.isfinite(estimate), jnp.minimum(estimate, MOST_DIVERGENCE), state.divergence)
-    fresh = jnp.minimum(1.0, EVERY / (ESTIMATED_OVER * rates.steps))
+    undecided = state.step < decision_step(rates)
+    over = jnp.where(undecided, DECIDED_OVER * decision_step(rates), ESTIMATED_OVER * rates.steps)
+    fresh = jnp.minimum(1.0, EVERY / over)
     divergence = state.divergence + fresh * (seen - state.divergence)
     poor = (progress > DECIDE_FROM) & (progress < DECIDE_UNTIL) & (divergence > DIVERGENCE_LIMIT)
+    # While few steps may be enough, the Gaussian is what that is judged by.
+    poor &= ~undecided
     # Under a flow the Gaussian is its frame, and stands still for it and for r.
     framed = state.bent & (progress > DECIDE_FROM)
     return state._replace(

@@ -12,11 +12,11 @@ from tacit.inference.forward.coordinates import (
     draw,
     draw_prior,
     flat,
+    flow_with,
     log_normal,
     log_prior_of,
     makers,
     observed_ratio,
-    restore,
     run,
     whiten,
 )
@@ -39,7 +39,7 @@ class Draws(NamedTuple):
 def sample(setup: Setup, data: Prepared, state: State, key: jax.Array, num_draws: int, *, mixed: bool) -> Draws:
     """Draws for the posterior: weighed by target / mixture they are the posterior as r sees it, where q is too narrow
     too. Not `mixed`: draws of q."""
-    critic, flow = restore(setup, data, state.ratio_average, state.flow_average)
+    flow = flow_with(setup, data, state.flow_average)
     widths = jnp.array([1.0, DRAWN_WIDTH])
 
     def batch(key: jax.Array) -> Draws:
@@ -55,7 +55,7 @@ def sample(setup: Setup, data: Prepared, state: State, key: jax.Array, num_draws
         log_q = jax.vmap(lambda w: log_normal(bent, w) + log_det)(widths)
         parts = jnp.concatenate([log_q, log_prior[None]]) + jnp.log(jnp.array(DRAWN))[:, None]
         density = jax.nn.logsumexp(parts, axis=0) if mixed else log_q[0]
-        target = observed_ratio(setup, data, state, critic, eps, bent) + log_prior
+        target = observed_ratio(setup, data, state, eps, bent) + log_prior
         values = jax.vmap(lambda k, u: run(setup, data, k, u).values)(jax.random.split(run_key, DRAWN_AT_ONCE), latents)
         return Draws(values, target - density)
 

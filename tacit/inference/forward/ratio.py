@@ -1,13 +1,23 @@
 """The ratio estimator under the forward objective: what it learns from, and what new simulations say of it."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from tacit.inference.forward import ring as rings
-from tacit.inference.forward.coordinates import beside_now, features_of, has_choice, restore, straighten, whiten
+from tacit.inference.forward.coordinates import (
+    beside_now,
+    critic_with,
+    features_of,
+    flow_with,
+    has_choice,
+    mean_ratio,
+    straighten,
+    whiten,
+)
 from tacit.inference.forward.state import Judged, Prepared, Simulations, State
 from tacit.inference.state import Rates, Setup, all_finite, choose
 
@@ -28,23 +38,66 @@ CHOOSE_UNTIL = 0.2
 CLIP_NORM = 10.0
 
 
+class Learning(NamedTuple):
+    """An update of the ratio estimators, one after the other: their parameters and optimizers, and of those that have
+    learnt so far the sums of their losses and of their shares that are right, and whether all was finite."""
+
+    ratio: jax.Array
+    optimizer: Any
+    loss: jax.Array
+    correct: jax.Array
+    good: jax.Array
+
+
 def update_disc(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> State:
-    """One update of the ratio estimator, on simulations of the ring ("Disc")."""
+    """One update of each of the ratio estimators that learn, on the same simulations of the ring ("Disc")."""
     contrast_key, beside_key = jax.random.split(key)
     groups = contrasts(setup, contrast_key, state)
-    loss = _contrast_loss(setup, data, state, *groups)
+    logits = _contrast_logits(setup, data, state, *groups)
     # Until it is known whether to see what is summarised number by number too, r learns both ways.
     either = jax.random.bernoulli(beside_key, shape=(len(groups[0]),)).astype(float)
     beside = jnp.where(state.step < CHOOSE_UNTIL * rates.steps, either, beside_now(state))
-    (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(state.ratio, beside)
-    move, optimizer = ratio_optimizer(setup).update(gradient, state.ratio_optimizer, state.ratio)
     rate = rates.disc * setup.disc_optimizer.factor(state.step / rates.steps)
-    ratio = state.ratio + rate * (move - jnp.exp(state.judged.log_decay) * state.ratio)
-    good = all_finite(gradient)
-    ratio, optimizer = choose(good, (ratio, optimizer), (state.ratio, state.ratio_optimizer))
+
+    def learn(number: Any, learning: Learning) -> Learning:
+        return _learn(setup, rate, state.judged.log_decay, lambda ratio: logits(ratio, beside), number, learning)
+
+    zero = jnp.zeros(())
+    learning = Learning(state.ratio, state.ratio_optimizer, zero, zero, jnp.asarray(True))
+    # Not a loop where there is but one.
+    one = len(state.ratio) == 1
+    learning = learn(0, learning) if one else jax.lax.fori_loop(0, state.learning, learn, learning)
     return state._replace(
-        ratio=ratio, ratio_optimizer=optimizer, loss_disc=value, correct=correct, skipped=state.skipped + ~good
+        ratio=learning.ratio,
+        ratio_optimizer=learning.optimizer,
+        loss_disc=learning.loss / state.learning,
+        correct=learning.correct / state.learning,
+        skipped=state.skipped + ~learning.good,
     )
+
+
+def _learn(
+    setup: Setup,
+    rate: jax.Array,
+    log_decay: jax.Array,
+    logits: Callable[[jax.Array], jax.Array],
+    number: Any,
+    learning: Learning,
+) -> Learning:
+    """The update of one of them."""
+    own = jax.tree.map(lambda x: x[number], (learning.ratio, learning.optimizer))
+
+    def loss(ratio: jax.Array) -> tuple[jax.Array, jax.Array]:
+        of_pairs = logits(ratio)
+        return _cross_entropy(of_pairs), _share_right(of_pairs)
+
+    (value, correct), gradient = jax.value_and_grad(loss, has_aux=True)(own[0])
+    move, optimizer = ratio_optimizer(setup).update(gradient, own[1], own[0])
+    moved = own[0] + rate * (move - jnp.exp(log_decay) * own[0])
+    good = all_finite(gradient)
+    new = choose(good, (moved, optimizer), own)
+    ratio, optimizer = jax.tree.map(lambda x, row: x.at[number].set(row), (learning.ratio, learning.optimizer), new)
+    return Learning(ratio, optimizer, learning.loss + value, learning.correct + correct, learning.good & good)
 
 
 def contrasts(setup: Setup, key: jax.Array, state: State) -> Simulations:
@@ -74,32 +127,39 @@ def _with_near(state: State, apart: Simulations, pool: Simulations, near: int) -
     return latents, simulated, finite
 
 
-def _contrast_loss(
+def _contrast_logits(
     setup: Setup, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array, finite: jax.Array
-) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
-    """The cross-entropy, and the share that is right, where r tells groups apart: latents (groups, K, G), data (groups,
-    K, N, D), whether those are finite. A function of r's parameters and, for each group, of whether what is summarised
-    is seen number by number too."""
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """(groups, K, K): r of each data set and all latents of its group, of latents (groups, K, G), data (groups, K, N,
+    D), and whether those are finite. A function of a ratio estimator's parameters and, for each group, of whether what
+    is summarised is seen number by number too."""
     groups, size = latents.shape[:2]
 
     def flat(x: jax.Array) -> jax.Array:
         return x.reshape(-1, *x.shape[2:])
 
-    _, flow = restore(setup, data, state.ratio, state.flow_average)
-    eps, bent, _ = whiten(flow, state, flat(latents))
+    eps, bent, _ = whiten(flow_with(setup, data, state.flow_average), state, flat(latents))
     features = features_of(setup, data, state, flat(simulated), ~flat(finite))
 
-    def loss(ratio: jax.Array, beside: jax.Array) -> tuple[jax.Array, jax.Array]:
-        critic, _ = restore(setup, data, ratio, state.flow)
+    def logits(ratio: jax.Array, beside: jax.Array) -> jax.Array:
+        critic = critic_with(setup, data, ratio)
         of_data, of_latents = critic.of_data(features, jnp.repeat(beside, size)), critic.of_latents(eps, bent)
-        logits = critic.pairs(
+        return critic.pairs(
             of_data.reshape(groups, -1, of_data.shape[-1]), of_latents.reshape(groups, -1, of_latents.shape[-1])
         )
-        own = jnp.diagonal(logits, axis1=1, axis2=2)
-        cross_entropy = jnp.mean(jax.nn.logsumexp(logits, axis=-1) - own)
-        return cross_entropy, jnp.mean(own >= jnp.max(logits, axis=-1))
 
-    return loss
+    return logits
+
+
+def _cross_entropy(logits: jax.Array) -> jax.Array:
+    """Of telling which of the latents (..., K, K) made each data set: the one of its own number."""
+    own = jnp.diagonal(logits, axis1=-2, axis2=-1)
+    return jnp.mean(jax.nn.logsumexp(logits, axis=-1) - own)
+
+
+def _share_right(logits: jax.Array) -> jax.Array:
+    """The share of data sets whose own latents have the largest logit."""
+    return jnp.mean(jnp.diagonal(logits, axis1=-2, axis2=-1) >= jnp.max(logits, axis=-1))
 
 
 def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax.Array, simulated: jax.Array) -> Judged:
@@ -118,10 +178,10 @@ def judge(setup: Setup, rates: Rates, data: Prepared, state: State, latents: jax
         """r's loss on these, and by how much it would rise were all parameters larger alike."""
         near = groups // 2
         apart = tuple(x[near * size : groups * size].reshape(groups - near, size, *x.shape[1:]) for x in pool)
-        loss = _contrast_loss(setup, data, state, *_with_near(state, apart, pool, near))
+        logits = _contrast_logits(setup, data, state, *_with_near(state, apart, pool, near))
 
         def of(ratio: jax.Array) -> jax.Array:
-            return loss(ratio, jnp.full(groups, beside))[0]
+            return _cross_entropy(mean_ratio(state, lambda row: logits(row, jnp.full(groups, beside)), ratio))
 
         return jax.jvp(of, (state.ratio_average,), (state.ratio_average,))
 

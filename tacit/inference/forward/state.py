@@ -69,15 +69,17 @@ class Made(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that changes during a fit. `ratio`, `flow` and their averages: all parameters of each in one row; `bent`:
-    whether the flow is taken up; `local` (D,), (D,): the centre and the logarithm of the spread that data are seen by;
-    `divergence` of q from the target, an estimate."""
+    """All that changes during a fit. `ratio` and its average (E, P): a row of parameters for each ratio estimator;
+    `learning`: how many of these, the first, learn, and have r as their mean. `flow` and its average: all parameters in
+    one row; `bent`: whether the flow is taken up; `local` (D,), (D,): the centre and the logarithm of the spread that
+    data are seen by; `divergence` of q from the target, an estimate."""
 
     step: jax.Array
     key: jax.Array
     ratio: jax.Array
     ratio_average: jax.Array
     ratio_optimizer: Any
+    learning: jax.Array
     judged: Judged
     q: Normal
     flow: jax.Array

@@ -14,13 +14,13 @@ from tacit.inference.forward.coordinates import (
     draw,
     draw_prior,
     flat,
+    flow_with,
     joined,
     local_scale,
     makers,
-    restore,
     simulated,
 )
-from tacit.inference.forward.cover import EVERY, decision_step, flow_optimizer, update_gen
+from tacit.inference.forward.cover import EVERY, decision_step, flow_optimizer, goes_on, update_gen
 from tacit.inference.forward.ratio import FIRST_DECAY, judge, ratio_optimizer, update_disc
 from tacit.inference.forward.state import Begun, Judged, Made, Normal, Prepared, State
 from tacit.inference.problem import Arrays, prior_draw
@@ -102,7 +102,8 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
     key, own = jax.random.split(key)
     make_critic, make_flow = makers(setup, data)
     critic_key, flow_key = jax.random.split(own)
-    ratio = networks.row(networks.drawn(critic_key, make_critic))
+    keys = jax.random.split(critic_key, setup.ratio_estimators)
+    ratio = jax.vmap(lambda key: networks.row(networks.drawn(key, make_critic)))(keys)
     bend = networks.row(networks.drawn(flow_key, make_flow, still=lambda flow: flow.networks.layers[-1]))
     size, zero = setup.layout.global_dim, jnp.zeros(())
     ring = rings.start(setup.ring, data.latents, data.data)
@@ -111,7 +112,8 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         key=key,
         ratio=ratio,
         ratio_average=ratio,
-        ratio_optimizer=ratio_optimizer(setup).init(ratio),
+        ratio_optimizer=jax.vmap(ratio_optimizer(setup).init)(ratio),
+        learning=jnp.asarray(setup.ratio_estimators),
         judged=Judged(jnp.log(FIRST_DECAY) + zero, zero, zero, zero, zero),
         # A copy: the state's arrays are given away from chunk to chunk, the data's are not.
         q=jax.tree.map(jnp.copy, data.start),
@@ -134,7 +136,7 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
 def step(setup: Setup, rates: Rates, data: Prepared, state: State, only: Update | None = None) -> State:
     """Simulates where that is due, then one update of the ratio estimator, then, every other time, one of q."""
     key, simulate_key, disc_key, gen_key = jax.random.split(state.key, 4)
-    state = state._replace(key=key)
+    state = state._replace(key=key, learning=jnp.where(goes_on(rates), rates.going_on, setup.ratio_estimators))
     room = state.ring.written + setup.fresh <= rates.simulations
     due = begins_round(rates, state.step) & (state.begun.held | room)
     # The last step takes in what was begun.
@@ -163,7 +165,7 @@ def begins_round(rates: Rates, step: jax.Array) -> jax.Array:
 def _rounds_until(rates: Rates, step: jax.Array) -> jax.Array:
     """Rounds before this step. They are evenly over the steps; a fit that goes on beyond the few that it began with
     makes what is left of them evenly over the others."""
-    longer, begun_for = (rates.few > 0) & (rates.steps > rates.few), decision_step(rates)
+    longer, begun_for = goes_on(rates), decision_step(rates)
     even = step * rates.rounds / jnp.where(longer, rates.few, rates.steps)
     made = jnp.floor(begun_for * rates.rounds / jnp.maximum(rates.few, 1.0))
     left = made + (step - begun_for) * (rates.rounds - made) / (rates.steps - begun_for)
@@ -214,7 +216,7 @@ def _none_made(setup: Setup, state: State) -> Made:
 def _propose(setup: Setup, rates: Rates, data: Prepared, key: jax.Array, state: State) -> jax.Array:
     """(S, G): draws of q, widened, and of the prior."""
     q_key, prior_key, choice_key = jax.random.split(key, 3)
-    _, flow = restore(setup, data, state.ratio, state.flow)
+    flow = flow_with(setup, data, state.flow)
     of_q = draw(flow, state, q_key, setup.fresh, rates.proposal_width)
     of_prior = draw_prior(setup, data, prior_key, setup.fresh)
     return jnp.where(jax.random.bernoulli(choice_key, SIMULATED_PRIOR, (setup.fresh, 1)), of_prior, of_q)
