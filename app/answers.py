@@ -19,6 +19,7 @@ from model_registry.resolution import resolve
 from tacit.errors import ConflictError, FieldError, InvalidInputError, NotCalibratedError, NotFoundError
 from tacit.fits import Fit, FitStore, Status
 from tacit.inference import Answers, InferenceOptions
+from tacit.inference.reliability import coverage_in_words
 from tacit.settings import Settings
 
 _VARIATIONAL = "variational.safetensors"
@@ -61,8 +62,8 @@ class OpenAnswers:
         calibration = json.loads(self._store.artefact(fit, DIAGNOSTICS))["calibration"]
         if not calibration["offered"]:
             raise NotCalibratedError(
-                f"Fit {request.id} is not calibrated: {_worst(calibration)}. Give it more simulations and steps, or "
-                "fit each data set by itself."
+                f"Fit {request.id} is not calibrated: {coverage_in_words(calibration)}. Give it more simulations and "
+                "steps, or fit each data set by itself."
             )
         dataset = Dataset(arrays=self._store.data(request), dims=dict(request.dims))
         return Answers(model.problem(dataset), options, self._store.arrays(fit, _VARIATIONAL)), dataset
@@ -145,9 +146,3 @@ def _observed(model: Model, dataset: Dataset, data: Mapping[str, Any]) -> Mappin
         raise InvalidInputError([FieldError(at("/data", known[0]), detail)])
     fields = {name: dataclasses.replace(model.data[name], shape=dataset.arrays[name].shape) for name in model.observed}
     return resolve(fields, data).arrays
-
-
-def _worst(calibration: Mapping[str, Any]) -> str:
-    shares: dict[str, float] = calibration["coverage_90"]
-    worst = min(shares, key=shares.__getitem__)
-    return f"its 90% intervals of {worst} hold {shares[worst]:.0%} of the latents that made held-out simulations"

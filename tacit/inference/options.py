@@ -106,9 +106,10 @@ class InferenceOptions(BaseModel):
         le=1_000_000,
         description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
         "most 25,000 simulations, and 6,000 of a data set of more than 32 numbers; but no more than four for each of "
-        "1,000 simulations, and two for each of 10,000: more would be learnt by heart. With at most 25,000 simulations "
-        "fewer where a Gaussian proves nearly enough: of 1,000 simulations 2,000, of 4,000 twice and of 9,000 three "
-        "times as many; with more than 4 latents in proportion fewer, but 1,000 at least.",
+        "1,000 simulations (one of more numbers), and two for each of 10,000: more would be learnt by heart. With at "
+        "most 25,000 simulations fewer where a Gaussian proves nearly enough: of 1,000 simulations 2,000, of 4,000 "
+        "twice and of 9,000 three times as many, with more than 4 latents in proportion fewer; of more numbers one for "
+        "five simulations; but 1,000 at least.",
     )
     start: Start | None = Field(
         None,
@@ -296,8 +297,12 @@ class InferenceOptions(BaseModel):
         if objective == "reverse":
             return STEPS
         simulations = self.resolved_simulations(external=external)
-        # More for each would be learnt by heart: of 1,000 more than four, of 10,000 more than two.
-        each = min(max(2.0, 4.0 - 2.0 * math.log10(simulations / 1000)), 4.0)
+        # More for each would be learnt by heart: of 10,000 more than two, of 1,000 more than four or, where there are
+        # many numbers to learn, than one.
+        few_numbers = objective == "forward" and numbers <= FEW_NUMBERS
+        of_few = 4.0 - 2.0 * math.log10(simulations / 1000)
+        of_many = math.log10(simulations / 100)
+        each = min(max(2.0, of_few), 4.0) if few_numbers else min(max(1.0, of_many), 2.0)
         return min(self._most_steps(objective=objective, external=external, numbers=numbers), int(each * simulations))
 
     def _most_steps(self, *, objective: Objective, external: bool, numbers: int) -> int:
@@ -313,8 +318,9 @@ class InferenceOptions(BaseModel):
         simulations = self.resolved_simulations(external=external)
         if self.steps is not None or objective != "forward" or simulations > FEW_SIMULATIONS:
             return 0
-        # The more latents, the more accidents there are to be learnt of the same simulations.
-        few = max(FEWEST_STEPS, int(2000 * math.sqrt(simulations / 1000) * min(1.0, 4 / latents)))
+        # The more latents or numbers, the more accidents there are to be learnt of the same simulations.
+        of_few_numbers = int(2000 * math.sqrt(simulations / 1000) * min(1.0, 4 / latents))
+        few = max(FEWEST_STEPS, simulations // 5 if numbers > FEW_NUMBERS else of_few_numbers)
         few = min(few, 2 * simulations)
         steps = self.resolved_steps(objective=objective, external=external, numbers=numbers)
         return few if few < steps else 0

@@ -137,18 +137,25 @@ def amortized_diagnostics(
     }
 
 
+def coverage_in_words(calibration: Mapping[str, Any]) -> str:
+    """How many held-out latents posteriors hold, of the latent where they hold least of what they should."""
+    half, most = calibration["coverage_50"], calibration["coverage_90"]
+    worst = min(most, key=lambda name: min(half[name] - 0.5, most[name] - 0.9))
+    return (
+        f"90% intervals of {worst} hold {most[worst]:.0%} of the latents that made held-out simulations, 50% intervals "
+        f"{half[worst]:.0%}"
+    )
+
+
 def amortized_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
     """One sentence for each thing that speaks against a fit under the amortized objective, or against the posterior of
     the data it was given."""
     found = answer_warnings(figures, posterior)
     calibration = figures["calibration"]
     if not calibration["offered"]:
-        worst = min(calibration["coverage_90"], key=calibration["coverage_90"].get)
         found.append(
-            f"Posteriors of other data sets are not offered: 90% intervals of {worst} hold "
-            f"{calibration['coverage_90'][worst]:.0%} of the latents that made held-out simulations, 50% intervals "
-            f"{calibration['coverage_50'][worst]:.0%}. Give the fit more simulations and steps, or fit each data set "
-            "by itself (objective forward)."
+            f"Posteriors of other data sets are not offered: {coverage_in_words(calibration)}. Give the fit more "
+            "simulations and steps, or fit each data set by itself (objective forward)."
         )
     if figures["skipped_updates"]:
         found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")

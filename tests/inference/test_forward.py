@@ -280,7 +280,8 @@ def test_steps_by_the_number_of_simulations():
         (32, 20_000, 20_000, 0.003, 2),
         (33, 20_000, 6000, 0.005, 1),
         (32, 1000, 4000, 0.003, 5),
-        (33, 1000, 4000, 0.005, 3),
+        (33, 1000, 1000, 0.005, 5),
+        (33, 6000, 6000, 0.005, 5),
     ],
 )
 def test_data_sets_of_many_numbers_take_fewer_steps_at_a_higher_rate(numbers, simulations, steps, rate, estimators):

@@ -65,3 +65,10 @@ def test_a_posterior_with_heavy_tails_is_reported():
     result = fit(jax.random.key(0), Problem(heavy, observed={"x": 0.0}), options=options, num_draws=4000)
     assert result.diagnostics["k_hat"] > 0.7
     assert "does not reach" in result.warnings[0]
+
+
+def test_the_latent_is_named_where_least_is_held_of_what_should_be():
+    calibration = {"coverage_50": {"a": 0.5, "b": 0.38}, "coverage_90": {"a": 0.89, "b": 0.94}}
+    assert reliability.coverage_in_words(calibration) == (
+        "90% intervals of b hold 94% of the latents that made held-out simulations, 50% intervals 38%"
+    )

@@ -13,6 +13,9 @@ but a simulation is a whole data set, and the posterior may have any shape. So
 q is a Gaussian that follows the weighted moments and, where that is not enough, a normalising flow before it. Whether
 it is enough is decided by an estimate of the divergence itself. r sees the latents whitened by q, Gaussian and flow.
 
+Where simulations are few, several ratio estimators learn of the same ones, each from other weights, and r is their
+mean.
+
 Simulations are counted, those from which scales are read included, and never exceed the budget.
 
 `steps` simulates within the budget and makes the updates; `ratio` is r's, `cover` is q's, and `draws` what comes of it.
