@@ -25,6 +25,8 @@ SIMULATIONS, EXTERNAL_SIMULATIONS = 100_000, 10_000
 STEPS = 12_000
 FEW_SIMULATIONS, STEPS_OF_FEW = 25_000, 20_000
 FEWEST_STEPS = 1_000
+# Posteriors of no more latents, of data sets of no more numbers than this are given more of these steps.
+SOON_LEARNT_LATENTS, SOON_LEARNT_NUMBERS = 4, 10
 # Ratio estimators under the forward objective with few simulations; fewer where they would make more updates together
 # than there may be steps.
 RATIO_ESTIMATORS_OF_FEW = 5
@@ -105,11 +107,11 @@ class InferenceOptions(BaseModel):
         ge=100,
         le=1_000_000,
         description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
-        "most 25,000 simulations, and 6,000 of a data set of more than 32 numbers; but no more than four for each of "
-        "1,000 simulations (one of more numbers), and two for each of 10,000: more would be learnt by heart. With at "
-        "most 25,000 simulations fewer where a Gaussian proves nearly enough: of 1,000 simulations 2,000, of 4,000 "
-        "twice and of 9,000 three times as many, with more than 4 latents in proportion fewer; of more numbers one for "
-        "five simulations; but 1,000 at least.",
+        "most 25,000 simulations, and 6,000 of a data set of more than 32 numbers; but no more than one for each of "
+        "1,000 simulations (four where a data set has at most 10 numbers), and two for each of 10,000: more would be "
+        "learnt by heart. With at most 25,000 simulations fewer where a Gaussian proves nearly enough: of 1,000 "
+        "simulations 2,000, of 4,000 twice and of 9,000 three times as many, in proportion fewer with more than 4 "
+        "latents, and with more than 10 numbers; but one for five simulations, and 1,000 at least.",
     )
     start: Start | None = Field(
         None,
@@ -297,12 +299,11 @@ class InferenceOptions(BaseModel):
         if objective == "reverse":
             return STEPS
         simulations = self.resolved_simulations(external=external)
-        # More for each would be learnt by heart: of 10,000 more than two, of 1,000 more than four or, where there are
-        # many numbers to learn, than one.
-        few_numbers = objective == "forward" and numbers <= FEW_NUMBERS
-        of_few = 4.0 - 2.0 * math.log10(simulations / 1000)
-        of_many = math.log10(simulations / 100)
-        each = min(max(2.0, of_few), 4.0) if few_numbers else min(max(1.0, of_many), 2.0)
+        # More for each would be learnt by heart: of 10,000 more than two; of 1,000 more than one, or than four where
+        # there are few numbers to learn.
+        each = min(max(1.0, math.log10(simulations / 100)), 2.0)
+        if objective == "forward" and numbers <= SOON_LEARNT_NUMBERS:
+            each = min(max(2.0, 4.0 - 2.0 * math.log10(simulations / 1000)), 4.0)
         return min(self._most_steps(objective=objective, external=external, numbers=numbers), int(each * simulations))
 
     def _most_steps(self, *, objective: Objective, external: bool, numbers: int) -> int:
@@ -319,8 +320,8 @@ class InferenceOptions(BaseModel):
         if self.steps is not None or objective != "forward" or simulations > FEW_SIMULATIONS:
             return 0
         # The more latents or numbers, the more accidents there are to be learnt of the same simulations.
-        of_few_numbers = int(2000 * math.sqrt(simulations / 1000) * min(1.0, 4 / latents))
-        few = max(FEWEST_STEPS, simulations // 5 if numbers > FEW_NUMBERS else of_few_numbers)
+        share = min(1.0, SOON_LEARNT_LATENTS / latents) * min(1.0, SOON_LEARNT_NUMBERS / numbers)
+        few = max(FEWEST_STEPS, simulations // 5, int(2000 * math.sqrt(simulations / 1000) * share))
         few = min(few, 2 * simulations)
         steps = self.resolved_steps(objective=objective, external=external, numbers=numbers)
         return few if few < steps else 0

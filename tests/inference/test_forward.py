@@ -273,15 +273,25 @@ def test_steps_by_the_number_of_simulations():
 
 
 @pytest.mark.parametrize(
+    ("latents", "numbers", "simulations", "few"),
+    [(1, 10, 1000, 2000), (4, 10, 9000, 6000), (8, 10, 9000, 3000), (4, 20, 9000, 3000), (8, 20, 9000, 1800)],
+)
+def test_fewer_steps_of_more_latents_and_of_more_numbers(latents, numbers, simulations, few):
+    """In proportion, but one for five simulations."""
+    options = InferenceOptions(objective="forward", simulations=simulations)
+    assert options.few_steps(objective="forward", external=False, numbers=numbers, latents=latents) == few
+
+
+@pytest.mark.parametrize(
     ("numbers", "simulations", "steps", "rate", "estimators"),
     [
         (32, 100_000, 12_000, 0.003, 1),
         (33, 100_000, 6000, 0.005, 1),
-        (32, 20_000, 20_000, 0.003, 2),
+        (32, 20_000, 20_000, 0.003, 5),
         (33, 20_000, 6000, 0.005, 1),
-        (32, 1000, 4000, 0.003, 5),
-        (33, 1000, 1000, 0.005, 5),
-        (33, 6000, 6000, 0.005, 5),
+        (10, 1000, 4000, 0.003, 5),
+        (11, 1000, 1000, 0.003, 5),
+        (33, 6000, 6000, 0.005, 4),
     ],
 )
 def test_data_sets_of_many_numbers_take_fewer_steps_at_a_higher_rate(numbers, simulations, steps, rate, estimators):
