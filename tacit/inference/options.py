@@ -109,9 +109,9 @@ class InferenceOptions(BaseModel):
         description="Updates of the variational family. By default 12,000; under the forward objective 20,000 with at "
         "most 25,000 simulations, and 6,000 of a data set of more than 32 numbers; but no more than one for each of "
         "1,000 simulations (four where a data set has at most 10 numbers), and two for each of 10,000: more would be "
-        "learnt by heart. With at most 25,000 simulations fewer where a Gaussian proves nearly enough: of 1,000 "
-        "simulations 2,000, of 4,000 twice and of 9,000 three times as many, in proportion fewer with more than 4 "
-        "latents, and with more than 10 numbers; but one for five simulations, and 1,000 at least.",
+        "learnt by heart. With at most 25,000 simulations fewer where a Gaussian proves nearly enough: one for five "
+        "simulations, 1,000 at least; where a data set has at most 10 numbers, of 1,000 simulations 2,000, of 4,000 "
+        "twice and of 9,000 three times as many, in proportion fewer with more than 4 latents.",
     )
     start: Start | None = Field(
         None,
@@ -319,9 +319,11 @@ class InferenceOptions(BaseModel):
         simulations = self.resolved_simulations(external=external)
         if self.steps is not None or objective != "forward" or simulations > FEW_SIMULATIONS:
             return 0
-        # The more latents or numbers, the more accidents there are to be learnt of the same simulations.
-        share = min(1.0, SOON_LEARNT_LATENTS / latents) * min(1.0, SOON_LEARNT_NUMBERS / numbers)
-        few = max(FEWEST_STEPS, simulations // 5, int(2000 * math.sqrt(simulations / 1000) * share))
+        few = max(FEWEST_STEPS, simulations // 5)
+        if numbers <= SOON_LEARNT_NUMBERS:
+            # The more latents, the more accidents there are to be learnt of the same simulations.
+            share = min(1.0, SOON_LEARNT_LATENTS / latents)
+            few = max(few, int(2000 * math.sqrt(simulations / 1000) * share))
         few = min(few, 2 * simulations)
         steps = self.resolved_steps(objective=objective, external=external, numbers=numbers)
         return few if few < steps else 0

@@ -274,10 +274,9 @@ def test_steps_by_the_number_of_simulations():
 
 @pytest.mark.parametrize(
     ("latents", "numbers", "simulations", "few"),
-    [(1, 10, 1000, 2000), (4, 10, 9000, 6000), (8, 10, 9000, 3000), (4, 20, 9000, 3000), (8, 20, 9000, 1800)],
+    [(1, 10, 1000, 2000), (4, 10, 9000, 6000), (8, 10, 9000, 3000), (1, 11, 9000, 1800), (1, 11, 4000, 1000)],
 )
 def test_fewer_steps_of_more_latents_and_of_more_numbers(latents, numbers, simulations, few):
-    """In proportion, but one for five simulations."""
     options = InferenceOptions(objective="forward", simulations=simulations)
     assert options.few_steps(objective="forward", external=False, numbers=numbers, latents=latents) == few
 
@@ -291,7 +290,7 @@ def test_fewer_steps_of_more_latents_and_of_more_numbers(latents, numbers, simul
         (33, 20_000, 6000, 0.005, 1),
         (10, 1000, 4000, 0.003, 5),
         (11, 1000, 1000, 0.003, 5),
-        (33, 6000, 6000, 0.005, 4),
+        (33, 6000, 6000, 0.005, 5),
     ],
 )
 def test_data_sets_of_many_numbers_take_fewer_steps_at_a_higher_rate(numbers, simulations, steps, rate, estimators):
