@@ -1,5 +1,7 @@
 """What a fit is to be, from the problem and what was chosen: its static setup, its rates, and its number of steps."""
 
+from functools import partial
+
 import jax.numpy as jnp
 
 from tacit.errors import InferenceError
@@ -55,11 +57,8 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
     budget = options.resolved_simulations(external=external)
     setup = _with_simulations(setup, budget, steps)
     few = options.few_steps(objective=objective, external=external, numbers=numbers, latents=structure.global_dim)
-
-    def estimators(steps: int) -> int:
-        return options.resolved_ratio_estimators(objective=objective, external=external, numbers=numbers, steps=steps)
-
-    setup = setup._replace(ratio_estimators=estimators(few or steps))
+    estimators = partial(options.resolved_ratio_estimators, objective=objective, external=external, numbers=numbers)
+    setup = setup._replace(ratio_estimators=estimators(steps=few or steps))
     first, fresh = setup.first, setup.fresh
     rates = Rates(
         steps=jnp.float32(steps),
@@ -71,7 +70,7 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
         # External simulations are taken in a round after they were begun.
         rounds=jnp.float32((budget - first) // fresh + (external and objective == "forward") if fresh else 0),
         few=jnp.float32(few),
-        going_on=jnp.int32(estimators(steps)),
+        going_on=jnp.int32(estimators(steps=steps)),
     )
     return setup, rates, options.model_copy(update={"steps": steps})
 
