@@ -11,7 +11,7 @@ import pydantic
 import pytest
 
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import InferenceOptions, Problem, fit, initialize, load, save, update
+from tacit.inference import InferenceOptions, Problem, driver, fit, initialize, load, save, update
 from tacit.inference.options import STEPS
 from tacit.ppl import HalfNormal, Implicit, Normal, Poisson, plate
 
@@ -260,3 +260,24 @@ def test_single_updates_are_the_same_as_chunks(conjugate):
     np.testing.assert_array_equal(one_by_one.state.q.loc, at_once.state.q.loc)
     assert one_by_one.done == at_once.done == 10
     assert update(at_once, 1000).done == 100  # never beyond the total
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"objective": "reverse"},
+        {"restarts": 2},
+        {"method": "klqp"},
+        {"objective": "forward"},
+        {"objective": "amortized"},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_the_loop_is_compiled_once(options):
+    """What comes out of a chunk has the types of what went in, else the second chunk would be compiled again."""
+    problem = Problem(one_mean, {"x": np.zeros(3, np.float32)}, {"N": 3}, {"N": ()})
+    session = initialize(KEY, problem, options=InferenceOptions(**options))
+    state, watch = session.state, session.watch
+    chunk = driver._compiled(session.setup).chunk
+    made = jax.eval_shape(chunk, session.rates, session.data, state, watch, 1, None)
+    assert made[:2] == jax.eval_shape(lambda *given: given, state, watch)

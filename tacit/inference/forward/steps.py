@@ -113,7 +113,7 @@ def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
         ratio=ratio,
         ratio_average=ratio,
         ratio_optimizer=jax.vmap(ratio_optimizer(setup).init)(ratio),
-        learning=jnp.asarray(setup.ratio_estimators),
+        learning=jnp.asarray(setup.ratio_estimators, int),
         judged=Judged(jnp.log(FIRST_DECAY) + zero, zero, zero, zero, zero),
         # A copy: the state's arrays are given away from chunk to chunk, the data's are not.
         q=jax.tree.map(jnp.copy, data.start),
