@@ -98,8 +98,8 @@ def test_new_simulations_say_the_same_of_a_summary_whatever_was_chosen_so_far():
 
 
 def test_the_posterior_of_a_series():
-    """Number by number such fits were up to 3 posterior sds off, with sds of 0.4 of the exact one; docs/accuracy.md has
-    what is usual with a summary (0.34 at most)."""
+    """Number by number such fits were up to 3 posterior sds off, with sds of 0.4 of the exact one; docs/experiments.md
+    has what is usual with a summary (0.34 at most)."""
     y = np.asarray(walk(jax.random.key(3), 0.6))
     options = InferenceOptions(objective="forward", simulations=6000, steps=1500, ratio_estimators=1)
     result = fit(KEY, Problem(series, {"y": y}), options=options, num_draws=4000)

@@ -27,7 +27,7 @@ EVERY = 2
 CAP = 20.0 / 512.0
 # The Gaussian follows the moments at its full rate for so many steps, and then ever more slowly, as the average of r
 # grows longer: r sees latents as q whitens them, and where q moved on before r had followed, both came to swing
-# (docs/accuracy.md).
+# (docs/experiments.md).
 FULL_RATE_FOR = 500.0
 # The least rate of the Gaussian's moments, reached at the end.
 LAST_RATE = 1e-3
@@ -42,7 +42,7 @@ ESTIMATED_OVER = 0.05
 MOST_DIVERGENCE = 20.0
 # Of the few steps that a fit begins with, after so many (but half of them) it is decided whether they are enough: up to
 # this divergence, averaged over about this share of them. That is soon, so that most simulations are left for the
-# others; but after 250 steps q was not yet settled (docs/accuracy.md).
+# others; but after 250 steps q was not yet settled (docs/experiments.md).
 DECIDED, ENOUGH, DECIDED_OVER = 500.0, 0.45, 0.1
 # The family that is a Gaussian until a flow proves needed.
 AUTOMATIC = "automatic"

@@ -27,7 +27,7 @@ BATCH = 160
 POOL = 512
 # New simulations tell, before they are learnt from, whether r has learnt accidents of those it knows by heart. So they
 # say how strongly its parameters decay, beside its optimizer's moves: the rate begins so, and its logarithm moves by
-# DECAY_STEP at most with each batch of them, within limits: beyond, fine structure was lost (docs/accuracy.md). What
+# DECAY_STEP at most with each batch of them, within limits: beyond, fine structure was lost (docs/experiments.md). What
 # they tell is averaged over TOLD_OVER batches.
 FIRST_DECAY, DECAY_STEP, DECAY_LIMITS = 0.1, 0.03, (1e-3, 0.3)
 TOLD_OVER = 20.0
