@@ -27,9 +27,9 @@ FEW_SIMULATIONS, STEPS_OF_FEW = 25_000, 20_000
 FEWEST_STEPS = 1_000
 # Posteriors of no more latents, of data sets of no more numbers than this are given more of these steps.
 SOON_LEARNT_LATENTS, SOON_LEARNT_NUMBERS = 4, 10
-# Ratio estimators under the forward objective with few simulations; fewer where they would make more updates together
-# than there may be steps.
-RATIO_ESTIMATORS_OF_FEW = 5
+# Ratio estimators under the forward objective with few simulations: the most where they make no more updates together
+# than there may be steps, the fewest in any case.
+FEWEST_RATIO_ESTIMATORS, MOST_RATIO_ESTIMATORS = 2, 5
 # The ratio estimator's rate unless told otherwise.
 RATIO_RATES: dict[Objective, float] = {"reverse": 5e-3, "forward": 3e-3, "amortized": 1e-3}
 # Of data sets of more than FEW_NUMBERS under the forward objective, where a step takes twice the time.
@@ -184,8 +184,8 @@ class InferenceOptions(BaseModel):
         le=32,
         description="Under the forward objective, how many ratio estimators learn of the same simulations, each from "
         "other weights; r is their mean. By default 1; with at most 25,000 simulations, where most of what one gets "
-        "wrong is chance, up to 5: as many as together make 20,000 updates, or 6,000 of a data set of more than 32 "
-        "numbers.",
+        "wrong is chance, 2, or up to 5 where these together make at most 20,000 updates, or 6,000 of a data set of "
+        "more than 32 numbers.",
     )
     width: int | None = Field(
         None,
@@ -341,7 +341,7 @@ class InferenceOptions(BaseModel):
         if objective != "forward" or self.resolved_simulations(external=external) > FEW_SIMULATIONS:
             return 1
         most = self._most_steps(objective=objective, external=external, numbers=numbers)
-        return min(RATIO_ESTIMATORS_OF_FEW, max(1, most // steps))
+        return min(MOST_RATIO_ESTIMATORS, max(FEWEST_RATIO_ESTIMATORS, most // steps))
 
     def resolved_gen_points(self, num_points: int) -> int:
         """Points per update of the variational family for a data set of `num_points`."""

@@ -123,9 +123,9 @@ def test_where_a_gaussian_is_not_enough_all_steps_are_made():
     assert session.total == 13_010
     before = np.asarray(session.state.ratio)
     session = update(session, 1)
-    # So many steps are made by one ratio estimator.
+    # So many steps are made by two ratio estimators.
     learnt = np.any(np.asarray(session.state.ratio) != before, axis=1)
-    assert (learnt.tolist(), int(session.state.learning)) == ([True, False, False, False], 1)
+    assert (learnt.tolist(), int(session.state.learning)) == ([True, True, False, False], 2)
 
 
 @pytest.mark.parametrize("budget", [200, 1001])
@@ -285,7 +285,7 @@ def test_fewer_steps_of_more_latents_and_of_more_numbers(latents, numbers, simul
         (32, 100_000, 12_000, 0.003, 1),
         (33, 100_000, 6000, 0.005, 1),
         (32, 20_000, 20_000, 0.003, 5),
-        (33, 20_000, 6000, 0.005, 1),
+        (33, 20_000, 6000, 0.005, 2),
         (10, 1000, 4000, 0.003, 5),
         (11, 1000, 1000, 0.003, 5),
         (33, 6000, 6000, 0.005, 5),
