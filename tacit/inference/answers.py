@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from tacit.errors import InferenceError
-from tacit.inference import amortized, finish, reliability
+from tacit.inference import amortized, constants, finish, reliability
 from tacit.inference.forward import Draws
 from tacit.inference.options import InferenceOptions, Start
 from tacit.inference.planning import DEFAULT_PARTS, plan
@@ -49,6 +49,9 @@ class Answers:
         shape = jax.eval_shape(lambda: amortized.flat(self._setup, own.observed)).shape
         self._data, self._learnt = amortized.restored(own, shape, variational)
         self._furthest = np.asarray(variational["furthest"])
+        # Fits of before kept none.
+        found = variational.get("constants", np.full(shape, np.nan, np.float32))
+        self._constants = np.asarray(found).reshape(self._setup.layout.num_points, -1)
         self._sample = jax.jit(functools.partial(amortized.sample, self._setup), static_argnums=4)
         self._moments = jax.jit(functools.partial(amortized.moments, self._setup))
 
@@ -57,7 +60,8 @@ class Answers:
 
         The same seed and data give the same draws.
         """
-        given = self._arrays(observed).observed
+        layout = self._setup.layout
+        given, left_out = constants.without(layout, self._arrays(observed).observed, self._constants)
 
         def sample(key: jax.Array, wanted: int) -> Draws:
             # One compiled program for all numbers of draws up to a power of two.
@@ -70,11 +74,13 @@ class Answers:
         drawn = finish.draw(sample, jax.random.key(seed), num_draws, resample=resample)
         figures = finish.weighed(drawn)
         figures["surprise"] = amortized.surprise(self._setup, self._data, self._furthest, given)
+        figures["left_out"] = constants.described(layout, left_out)
         return Answer(drawn.posterior, figures, reliability.answer_warnings(figures, drawn.posterior))
 
     def start(self, observed: Mapping[str, Any]) -> Start:
         """Where a fit of these observed variables by themselves may begin."""
-        mean, root = self._moments(self._data, self._learnt, self._arrays(observed).observed)
+        given = constants.without(self._setup.layout, self._arrays(observed).observed, self._constants).arrays
+        mean, root = self._moments(self._data, self._learnt, given)
         covariance = np.asarray(root, np.float64) @ np.asarray(root, np.float64).T
         return Start(mean=np.asarray(mean).tolist(), covariance=covariance.tolist())
 

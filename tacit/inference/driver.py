@@ -12,7 +12,7 @@ import numpy as np
 
 from tacit.compilation import once
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import amortized, finish, forward, implicit_klqp, laws, restarts, stopping
+from tacit.inference import amortized, constants, finish, forward, implicit_klqp, laws, restarts, stopping
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.finish import Ended, Fit
 from tacit.inference.options import InferenceOptions
@@ -159,7 +159,24 @@ def _begin(
     else:
         start = jnp.asarray(options.start.mean), jnp.linalg.cholesky(jnp.asarray(options.start.covariance))
         data = compiled.prepare(prepare_key, given, forward.Normal(*start))
+    # `load` traces this for its shapes alone.
+    if not isinstance(key, jax.core.Tracer):
+        data = _without_contradictions(setup, jax.random.fold_in(prepare_key, 1), data)
     return sample_key, data, compiled.init(init_key, data), stopping.start(setup, rates)
+
+
+def _without_contradictions(setup: Setup, key: jax.Array, data: Data) -> Data:
+    """The data without numbers that contradict what the simulator always makes; see `constants`."""
+    if setup.method == "klqp" or not int(data.left_out.count):
+        return data._replace(left_out=constants.none())
+    if setup.objective != "reverse" and setup.layout.external:
+        # These may not be simulated again: there is a budget.
+        simulated = np.asarray(data.data).reshape(len(data.data), setup.layout.num_points, -1)
+    else:
+        centre, spread = (jax.tree.leaves(each)[0] for each in (data.latent_centre, data.latent_spread))
+        simulated = constants.simulated_widely(setup, key, data.arrays, centre, spread)
+    found = constants.without(setup.layout, data.arrays.observed, constants.constants(simulated))
+    return data._replace(arrays=data.arrays._replace(observed=found.arrays), left_out=found.left_out)
 
 
 def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Update | None = None) -> Session:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tacit.inference import amortized, forward, pooling, reliability, resampling, restarts
+from tacit.inference import amortized, constants, forward, pooling, reliability, resampling, restarts
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.implicit_klqp import Draws
 from tacit.inference.options import InferenceOptions
@@ -112,6 +112,7 @@ def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_dra
     posterior = {name: np.concatenate([part.posterior[name] for part in parts]) for name in parts[0].posterior}
     found = pooling.pooled([part.diagnostics for part in parts])
     found |= {"budget": ended.options.steps, "ended": "flat" if ended.early else "budget"}
+    found["left_out"] = constants.described(ended.setup.layout, ended.data.left_out)
     if judged is not None:
         found |= pooling.comparison(judged, numbers)
     return Fit(

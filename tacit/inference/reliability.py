@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tacit.inference import amortized, families, forward, resampling
+from tacit.inference import amortized, constants, families, forward, resampling
 from tacit.inference.rounds import CALIBRATE
 from tacit.inference.state import Setup, State
 
@@ -104,6 +104,7 @@ def forward_diagnostics(
         "held_out_gap": float(state.judged.gap) or None,
         "dropped_simulations": int(state.dropped),
         "skipped_updates": int(state.skipped),
+        "left_out": constants.described(setup.layout, data.left_out),
         **more,
     }
 
@@ -133,6 +134,7 @@ def amortized_diagnostics(
         "simulations": simulated,
         "dropped_simulations": int(state.dropped),
         "skipped_updates": int(state.skipped),
+        "left_out": constants.described(setup.layout, data.left_out),
         **more,
     }
 
@@ -179,7 +181,20 @@ def answer_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarr
             "data is far from what the ratio estimator finds. The draws are the network's, not corrected. Refine it by "
             "a fit of these data."
         )
-    return found + _not_finite(posterior)
+    return found + _left_out(figures) + _not_finite(posterior)
+
+
+def _left_out(figures: Mapping[str, Any]) -> list[str]:
+    found = figures.get("left_out")
+    if not found:
+        return []
+    others = f" {found['count'] - 1} other numbers contradict the simulator too." if found["count"] > 1 else ""
+    were = "They were" if others else "It was"
+    return [
+        f"The simulator always makes {found['simulated']:.6g} for {found['place']}, and the data have "
+        f"{found['observed']:.6g}.{others} No values of the latents explain that. {were} left out of the fit: check "
+        "the data, or let the model vary there."
+    ]
 
 
 def _not_finite(posterior: Mapping[str, np.ndarray]) -> list[str]:
@@ -223,7 +238,7 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
             f"{share:.2%} of the simulations were not finite{why}. That is an outcome like others: the posterior "
             "is that of latents at which the program works."
         )
-    return found + _not_finite(posterior)
+    return found + _left_out(figures) + _not_finite(posterior)
 
 
 def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
@@ -244,7 +259,7 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
         )
     if figures["skipped_updates"]:
         found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")
-    found += _not_finite(posterior)
+    found += _left_out(figures) + _not_finite(posterior)
     return found + (_ratio_warnings(figures) if figures["method"] == "implicit_klqp" else [])
 
 

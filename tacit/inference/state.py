@@ -76,6 +76,17 @@ class Rates(NamedTuple):
     going_on: jax.Array
 
 
+class LeftOut(NamedTuple):
+    """Observed numbers that contradict the simulator, which always makes another there; see `constants`. `count` of
+    them, and of the first the data point and the number within it, what is simulated and what was observed; each ()."""
+
+    count: jax.Array
+    point: jax.Array
+    number: jax.Array
+    simulated: jax.Array
+    observed: jax.Array
+
+
 class Data(NamedTuple):
     """A problem's arrays and the scales read off them. `latent_centre`, `latent_spread`: prior mean and standard
     deviation of the unconstrained latents, globals (G,) and locals (L,); q lives in units of these."""
@@ -84,6 +95,7 @@ class Data(NamedTuple):
     features: FeatureScale
     latent_centre: Latents
     latent_spread: Latents
+    left_out: LeftOut
 
 
 class Calibration(NamedTuple):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tacit.inference import networks
+from tacit.inference import constants, networks
 from tacit.inference.features import FeatureScale, feature_scale, quantiles, robust
 from tacit.inference.forward import ring as rings
 from tacit.inference.forward.coordinates import (
@@ -94,7 +94,8 @@ def prepare(setup: Setup, key: jax.Array, arrays: Arrays, start: Normal | None =
     begin = Normal(jnp.zeros_like(centre), jnp.eye(centre.size))
     if start is not None:
         begin = Normal((start.loc - centre) / spread, start.tril / spread[:, None])
-    return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data, begin)
+    left_out = constants.suspects(data, flat(setup, arrays.observed))
+    return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data, begin, left_out)
 
 
 def init(setup: Setup, key: jax.Array, data: Prepared) -> State:
