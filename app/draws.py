@@ -143,10 +143,20 @@ def summary_body(store: FitStore, fit: Fit) -> dict[str, Any]:
     return {
         "fit": fit.request.id,
         "num_draws": fit.request.draws,
-        "ess": figures.get("effective_draws"),
+        "ess": _worth(figures, fit.request.draws),
         "k_hat": figures.get("k_hat"),
         "vars": json.loads(store.artefact(fit, SUMMARY)),
     }
+
+
+def _worth(figures: Mapping[str, Any], num_draws: int) -> float | None:
+    """How many independent draws the stored ones are worth; None if not known."""
+    if "ess" in figures:
+        ess: float | None = figures["ess"]
+        return ess
+    # Fits of earlier versions have only what the draws were worth of which the stored ones are a part.
+    effective = figures.get("effective_draws")
+    return None if effective is None else min(float(effective), float(num_draws))
 
 
 def diagnostics_body(store: FitStore, fit: Fit) -> dict[str, Any]:

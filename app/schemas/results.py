@@ -120,7 +120,8 @@ class Summary(Answer):
     fit: str
     num_draws: int
     ess: float | None = Field(
-        description="Effective number of draws: of the importance weights from the fit to its target."
+        description="How many independent draws of the target the stored ones are worth: at most num_draws. Null where "
+        "that is not known."
     )
     k_hat: float | None = Field(description="Pareto k-hat of these weights; above 0.7 the fit misses something.")
     vars: dict[str, VariableSummary]

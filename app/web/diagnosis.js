@@ -7,8 +7,9 @@ const GOOD_K_HAT = 0.7;
 
 const MEANINGS = {
   k_hat: "Pareto k-hat: below 0.7 the family reaches the posterior",
-  effective_draws: "How many independent draws of its target the draws are worth",
-  proposed_draws: "Draws made to judge it",
+  effective_draws: "How many independent draws the weighed draws are worth",
+  proposed_draws: "Draws weighed to judge the fit",
+  ess: "How many independent draws of the target the stored draws are worth",
   moved: "How far the fit still moved at the end, in posterior standard deviations; a quarter is much",
   calibration_moved: "How far calibration moved it, in standard deviations; 2 is much",
   ratio_correct: "Share of draws that the ratio estimator told apart",

@@ -19,6 +19,7 @@ TOGETHER: dict[str, Callable[[Sequence[Any]], Any]] = {
     "draws": sum,
     "proposed_draws": sum,
     "effective_draws": sum,
+    "ess": sum,
     "resampled": all,
 }
 

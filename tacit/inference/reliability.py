@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tacit.inference import amortized, constants, families, forward, resampling
+from tacit.inference.implicit_klqp import ARRIVED_TRUST, TRUST_LOC, TRUST_LOG_SCALE
 from tacit.inference.rounds import CALIBRATE
 from tacit.inference.state import Setup, State
 
@@ -55,12 +56,17 @@ def diagnostics(
         "steps": steps,
         "loss_gen": float(np.mean(losses["loss_gen"][late])),
         "moved": _distance(average, last),
+        "widest": _widest(average),
         "skipped_updates": int(state.skipped),
     }
     if setup.method == "implicit_klqp":
         figures |= {
             "loss_disc": float(np.mean(losses["loss_disc"][learnt])),
             "calibration_moved": _distance(state.frame, average),
+            "travelled": float(
+                families.distance(state.frame, average, ARRIVED_TRUST * TRUST_LOC, ARRIVED_TRUST * TRUST_LOG_SCALE)
+            ),
+            "arrived": int(state.arrived),
             "ratio_correct": float(np.mean(losses["correct"][learnt])),
             "ratio_chance": 1.0 / setup.latent_samples if setup.contrast == "marginal" else 0.5,
             "simulated_points": simulated,
@@ -290,3 +296,12 @@ def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
 def _distance(frame: families.GaussianBlocks, q: families.GaussianBlocks) -> float:
     """The largest move of a mean, in the frame's standard deviations, or twice the largest of a log scale."""
     return float(families.distance(frame, q, 1.0, 0.5))
+
+
+def _widest(q: families.GaussianBlocks) -> float:
+    """The largest standard deviation of a latent number, in units of the prior's."""
+    of_globals = np.asarray(q.tril, np.float64)
+    variances = [np.sum(of_globals**2, axis=1)]
+    parts = (np.asarray(each, np.float64) for each in (q.local_tril, q.coupling))
+    variances.append(sum(np.sum(part**2, axis=-1) for part in parts))
+    return float(np.sqrt(max((np.max(each) for each in variances if each.size), default=0.0)))

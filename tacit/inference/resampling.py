@@ -82,3 +82,13 @@ def resampled(uniform: np.ndarray, weights: np.ndarray) -> np.ndarray:
     at = (np.arange(num_draws) + uniform[0]) / num_draws
     chosen = np.minimum(np.searchsorted(np.cumsum(weights), at, side="right"), len(weights) - 1)
     return np.asarray(chosen[np.argsort(uniform[1:])])
+
+
+def worth(index: np.ndarray) -> float:
+    """How many independent draws resampled ones are worth, at most as many as there are: n^2 / sum of squared counts,
+    since a draw that comes k times says no more than once.
+
+    Args:
+      index: (n,) indices of the draws taken, as `resampled` gives them.
+    """
+    return float(len(index) ** 2 / np.sum(np.bincount(index).astype(np.float64) ** 2))
