@@ -32,6 +32,7 @@ class Fit(NamedTuple):
       losses: `step`, `loss_gen`, `loss_disc`, `correct`, one entry per report.
       diagnostics: figures to judge the fit by, JSON-able; see `reliability`.
       warnings: sentences; empty when nothing speaks against the fit.
+      not_converged: why the draws are not to be used, and what to do; None where the fit has arrived.
     """
 
     posterior: dict[str, np.ndarray]
@@ -39,6 +40,7 @@ class Fit(NamedTuple):
     losses: dict[str, np.ndarray]
     diagnostics: dict[str, Any]
     warnings: list[str]
+    not_converged: str | None = None
 
 
 class Ended(NamedTuple):
@@ -132,6 +134,7 @@ def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_dra
         losses=pooling.averaged([part.losses for part in parts]),
         diagnostics=found,
         warnings=warnings(found, posterior),
+        not_converged=reliability.not_converged(found),
     )
 
 
@@ -164,6 +167,7 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
         ended.history[0],
         figures,
         reliability.forward_warnings(figures, posterior),
+        reliability.not_converged(figures),
     )
 
 

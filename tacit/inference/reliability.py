@@ -14,14 +14,16 @@ import numpy as np
 
 from tacit.inference import amortized, constants, families, forward, resampling
 from tacit.inference.implicit_klqp import ARRIVED_TRUST, TRUST_LOC, TRUST_LOG_SCALE
-from tacit.inference.rounds import CALIBRATE
+from tacit.inference.rounds import CALIBRATE, TRAVELS
 from tacit.inference.state import Setup, State
 
 # q counts as still moving when at the end it is so far from its average, in standard deviations of a mean.
 MOVING = 0.25
 SATURATED = 0.99
-# Calibration is a small correction: one so large, in standard deviations of the frame, says that r was poor.
-FAR = 2.0
+# No posterior is wider than its prior by much more than this, in standard deviations of unconstrained latents.
+WIDEST = 2.0
+# The importance weights of q have no mean where the shape of their tail is above this (Vehtari et al., 2024).
+NO_MEAN = 1.0
 # Simulations on which r loses so much more than on those it has learnt from, in nats, say that it knows those by heart.
 BY_HEART = 0.3
 SURPRISING = (
@@ -59,10 +61,12 @@ def diagnostics(
         "widest": _widest(average),
         "skipped_updates": int(state.skipped),
     }
+    if setup.calibrated:
+        limit = ARRIVED_TRUST * TRUST_LOC, ARRIVED_TRUST * TRUST_LOG_SCALE
+        figures["travelled"] = float(families.distance(state.frame, average, *limit))
     if setup.method == "implicit_klqp":
         figures |= {
             "loss_disc": float(np.mean(losses["loss_disc"][learnt])),
-            "calibration_moved": _distance(state.frame, average),
             "travelled": float(
                 families.distance(state.frame, average, ARRIVED_TRUST * TRUST_LOC, ARRIVED_TRUST * TRUST_LOG_SCALE)
             ),
@@ -254,9 +258,9 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
         found.append("The importance weights are not finite: the fit cannot be judged, and should not be trusted.")
     elif resampling.heavy_tailed(figures["k_hat"], figures["effective_draws"], figures["proposed_draws"]):
         found.append(
-            f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: the posterior has parts that the "
-            "variational family does not reach (heavier tails, bends or further modes). Means are often still usable; "
-            "tail probabilities are not."
+            f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: the variational family and "
+            f"{_target(figures)} differ. {_why_they_differ(figures)} Do not rely on this posterior before you have "
+            "checked it by another fit: with more steps, with family='flow', or by another objective."
         )
     if figures["moved"] > MOVING:
         found.append(
@@ -269,14 +273,59 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
     return found + (_ratio_warnings(figures) if figures["method"] == "implicit_klqp" else [])
 
 
+def not_converged(figures: Mapping[str, Any]) -> str | None:
+    """Why the fit has not arrived at its target, and what to do; None where nothing says so.
+
+    A fit in which q still went its way when the steps were over is of no use, and neither is one whose posterior is far
+    wider than the prior. The forward objective makes q cover the target: weights without a mean say that it does not.
+    """
+    if figures.get("travelled", 0.0) >= TRAVELS:
+        return _advice(
+            "the variational family was still on its way to the posterior when the steps were over: in the last round "
+            f"it went {figures['travelled']:.0%} of as far as it may go in one"
+        )
+    if figures.get("moved", 0.0) >= TRAVELS:
+        return _advice(f"it was still moving at the end, by {figures['moved']:.2f} posterior standard deviations")
+    if figures.get("widest", 0.0) > WIDEST:
+        return _advice(
+            f"its standard deviations are up to {figures['widest']:.1f} times those of the prior, and data do not make "
+            "a posterior so much wider"
+        )
+    k_hat = figures["k_hat"]
+    if k_hat is None and figures["proposed_draws"] >= resampling.TOO_FEW:
+        return _advice("the importance weights of its draws are not finite or too uneven to tell anything")
+    if figures.get("objective") == "forward" and k_hat is not None and k_hat > NO_MEAN:
+        if resampling.heavy_tailed(k_hat, figures["effective_draws"], figures["proposed_draws"]):
+            return _advice(
+                f"Pareto k-hat is {k_hat:.2f}: above 1 the importance weights have no mean, so the variational family "
+                "does not cover the posterior"
+            )
+    return None
+
+
+def _advice(reason: str) -> str:
+    return (
+        f"The fit has not converged: {reason}. Give it more steps or simulations; bring data and covariates to a scale "
+        "of about 1; or narrow priors that allow what is impossible. Where the model has log densities, method 'klqp' "
+        "needs no ratio estimator."
+    )
+
+
+def _target(figures: Mapping[str, Any]) -> str:
+    return "the posterior" if figures["method"] == "klqp" else "the posterior as the ratio estimator sees it"
+
+
+def _why_they_differ(figures: Mapping[str, Any]) -> str:
+    if figures["method"] == "klqp":
+        return "The posterior has heavier tails, bends or further modes."
+    return (
+        "Either the posterior has heavier tails, bends or further modes, or the ratio estimator is wrong in places, as it "
+        "is with very many data points."
+    )
+
+
 def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
     found = []
-    if figures["calibration_moved"] > FAR:
-        found.append(
-            f"Calibrating the ratio estimator moved the fit by {figures['calibration_moved']:.1f} standard deviations: "
-            "it was not learnt well enough, and the posterior's location may be off by as much. Give it more steps, or "
-            "more points per step; many thousands of data points are hard."
-        )
     if figures["ratio_correct"] <= figures["ratio_chance"]:
         found.append(
             "The ratio estimator does no better than chance: the data may say nothing about the latents, or it needs "
