@@ -65,6 +65,14 @@ class TooLargeError(BodyError):
     """The body is larger than the service takes."""
 
 
+class WrongHostError(BodyError):
+    """The request is for a host name that the service does not go by."""
+
+
+class ForeignOriginError(BodyError):
+    """A page of another site asks for something to be changed."""
+
+
 class NotAcceptableError(HTTPException):
     """The client takes none of the forms that the answer can have."""
 
@@ -81,6 +89,8 @@ class Kind(NamedTuple):
 
 TABLE: Mapping[type[Exception], Kind] = {
     NotJsonError: Kind(HTTPStatus.BAD_REQUEST, "not_json"),
+    WrongHostError: Kind(HTTPStatus.MISDIRECTED_REQUEST, "wrong_host"),
+    ForeignOriginError: Kind(HTTPStatus.FORBIDDEN, "foreign_origin"),
     NotAcceptableError: Kind(HTTPStatus.NOT_ACCEPTABLE, "not_acceptable"),
     TooLargeError: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
     MediaTypeError: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),

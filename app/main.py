@@ -18,6 +18,7 @@ from app.bodies import JsonRoute
 from app.gate import Gate
 from app.metrics import HttpMetrics
 from app.middleware import RequestMiddleware
+from app.origins import OriginMiddleware
 from app.routes import events as event_routes
 from app.routes import fits, models, results, system
 from app.service import Service, close_service, open_service
@@ -84,6 +85,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         app.include_router(router)
     errors.install(app)
     app.state.metrics = HttpMetrics()
+    app.add_middleware(OriginMiddleware, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
     documentation.install(app)
     page.install(app)

@@ -70,7 +70,6 @@ def diagnostics(
             "travelled": float(
                 families.distance(state.frame, average, ARRIVED_TRUST * TRUST_LOC, ARRIVED_TRUST * TRUST_LOG_SCALE)
             ),
-            "arrived": int(state.arrived),
             "ratio_correct": float(np.mean(losses["correct"][learnt])),
             "ratio_chance": 1.0 / setup.latent_samples if setup.contrast == "marginal" else 0.5,
             "simulated_points": simulated,
@@ -294,12 +293,12 @@ def not_converged(figures: Mapping[str, Any]) -> str | None:
     k_hat = figures["k_hat"]
     if k_hat is None and figures["proposed_draws"] >= resampling.TOO_FEW:
         return _advice("the importance weights of its draws are not finite or too uneven to tell anything")
-    if figures.get("objective") == "forward" and k_hat is not None and k_hat > NO_MEAN:
-        if resampling.heavy_tailed(k_hat, figures["effective_draws"], figures["proposed_draws"]):
-            return _advice(
-                f"Pareto k-hat is {k_hat:.2f}: above 1 the importance weights have no mean, so the variational family "
-                "does not cover the posterior"
-            )
+    uncovered = figures.get("objective") == "forward" and k_hat is not None and k_hat > NO_MEAN
+    if uncovered and resampling.heavy_tailed(k_hat, figures["effective_draws"], figures["proposed_draws"]):
+        return _advice(
+            f"Pareto k-hat is {k_hat:.2f}: above 1 the importance weights have no mean, so the variational family does "
+            "not cover the posterior"
+        )
     return None
 
 
@@ -319,8 +318,8 @@ def _why_they_differ(figures: Mapping[str, Any]) -> str:
     if figures["method"] == "klqp":
         return "The posterior has heavier tails, bends or further modes."
     return (
-        "Either the posterior has heavier tails, bends or further modes, or the ratio estimator is wrong in places, as it "
-        "is with very many data points."
+        "Either the posterior has heavier tails, bends or further modes, or the ratio estimator is wrong in places, as "
+        "it is with very many data points."
     )
 
 
