@@ -16,6 +16,9 @@ from tacit.fits import Scope
 
 READS = {"x-scope": Scope.READ.value}
 
+# Keys that one object of a body may have. Whatever reads it says of each wrong key what is wrong.
+MOST_KEYS = 1000
+
 _LONGEST_PARSED_ON_LOOP = 64 * 1024  # bytes; longer bodies are parsed in a thread
 
 
@@ -109,6 +112,19 @@ def _parse(body: bytes, most_values: int) -> Any:
             f"The body has more than {most_values} values; send large arrays as base64: {{dtype, shape, data_b64}}."
         )
     try:
-        return pydantic_core.from_json(body, allow_inf_nan=False)
+        parsed = pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise NotJsonError(f"The body is not JSON: {error}.") from error
+    _check_keys(parsed)
+    return parsed
+
+
+def _check_keys(parsed: Any) -> None:
+    """Raise TooLargeError where an object that stands in objects alone has too many keys; lists hold only numbers."""
+    objects = [parsed]
+    while objects:
+        each = objects.pop()
+        if isinstance(each, dict):
+            if len(each) > MOST_KEYS:
+                raise TooLargeError(f"An object of the body has {len(each)} keys; {MOST_KEYS} are the most.")
+            objects.extend(each.values())

@@ -6,6 +6,7 @@ What is not in the table is a defect: it is logged, and the user gets a 500 with
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request, Response
@@ -40,6 +41,8 @@ _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 2
+# An answer lists no more errors than this; it says how many there are.
+MOST_ERRORS = 100
 
 
 class BodyError(HTTPException):
@@ -132,7 +135,7 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="What is wrong, in a sentence.")
     code: str = Field(description="What kind of error this is; stable.")
-    errors: list[ProblemError] = Field(description="Each field that is wrong; may be empty.")
+    errors: list[ProblemError] = Field(description=f"Each field that is wrong, {MOST_ERRORS} at most; may be empty.")
     request_id: str = Field(description="Name of the request in the logs of the service.")
 
 
@@ -185,7 +188,7 @@ def answer(
         status=kind.status,
         detail=detail,
         code=kind.code,
-        errors=[ProblemError(pointer=pointer, detail=each) for pointer, each in errors],
+        errors=[ProblemError(pointer=pointer, detail=each) for pointer, each in islice(errors, MOST_ERRORS)],
         request_id=request_id(request),
     )
     return Response(problem.model_dump_json(), kind.status, headers, media_type=MEDIA_TYPE)
