@@ -28,7 +28,7 @@ class Answer(BaseModel):
 
 
 class Progress(Answer):
-    """How far a fit is; losses are minimised, times are in seconds."""
+    """How far a fit is; losses are minimised, times are in seconds. Speed and time left are None until known."""
 
     step: int
     total: int
