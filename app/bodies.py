@@ -22,11 +22,10 @@ MOST_KEYS = 1000
 _LONGEST_PARSED_ON_LOOP = 64 * 1024  # bytes; longer bodies are parsed in a thread
 
 
-class JsonRequest(Request):
-    """A request whose body has to be JSON (RFC 8259: no NaN, no Infinity, UTF-8, sane nesting), compressed or not.
+class BodyRequest(Request):
+    """A request whose body is of a bounded size, compressed or not.
 
-    Its app must have `state.max_body_bytes`, which bounds the body as it comes and as it is inflated, and
-    `state.max_json_values`.
+    Its app must have `state.max_body_bytes`, which bounds the body as it comes and as it is inflated.
     """
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
@@ -57,6 +56,13 @@ class JsonRequest(Request):
         limit: int = self.app.state.max_body_bytes
         if size > limit:
             raise TooLargeError(f"The body is larger than {limit} bytes.")
+
+
+class JsonRequest(BodyRequest):
+    """A request whose body has to be JSON (RFC 8259: no NaN, no Infinity, UTF-8, sane nesting).
+
+    Its app must have `state.max_json_values`, too.
+    """
 
     async def body(self) -> bytes:
         body = await super().body()

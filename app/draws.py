@@ -14,7 +14,7 @@ from model_registry import Model, Registry
 from tacit.errors import FieldError, InvalidInputError, ModelChangedError, NotFoundError
 from tacit.fits import Fit, FitStore
 from tacit.fits.arrays import ArrayFile, Arrays
-from tacit.fits.summary import to_json
+from tacit.fits.summary import FAILED, to_json
 from tacit.settings import Settings
 
 POSTERIOR = "posterior.safetensors"
@@ -140,12 +140,16 @@ def posterior_table(draws: FitDraws, query: PosteriorQuery, settings: Settings, 
 def summary_body(store: FitStore, fit: Fit) -> dict[str, Any]:
     """The stored summary, and what the importance weights of the draws say."""
     figures = json.loads(store.artefact(fit, DIAGNOSTICS))
+    variables = json.loads(store.artefact(fit, SUMMARY))
+    # Summaries of earlier versions have no such count.
+    failed = {name: each.pop(FAILED) for name, each in variables.items() if FAILED in each}
     return {
         "fit": fit.request.id,
         "num_draws": fit.request.draws,
         "ess": _worth(figures, fit.request.draws),
         "k_hat": figures.get("k_hat"),
-        "vars": json.loads(store.artefact(fit, SUMMARY)),
+        "failed_draws": failed,
+        "vars": variables,
     }
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from app import prediction
 from app.draws import FitDraws, axes, check_size, data_group, refused
-from app.formats import VARS, Column, Group, Part, Table, quantiles
+from app.formats import VARS, Column, Group, Part, Table
 from app.prediction import Prediction
 from app.schemas.results import PosteriorPredictiveCreate, PredictiveCreate
 from model_registry import Dataset, Model
@@ -78,12 +77,11 @@ def prior_predictive_table(model: Model, body: PredictiveCreate, settings: Setti
 
 
 def _finished(table: Table, body: PredictiveCreate, settings: Settings) -> Table:
-    """Checked for its size, begun, and made into quantiles if those are asked for."""
+    """Checked for its size, begun, and to be made into quantiles if those are asked for."""
     check_size(table.columns, table.rows, settings, "/draws")
     # The first part shows whether the program compiles and runs, while an error can still be told.
     parts = _within_memory(table.parts)
-    table = replace(table, parts=chain([next(parts)], parts))
-    return table if body.quantiles is None else quantiles(table, body.quantiles, Path(settings.data_dir))
+    return replace(table, parts=chain([next(parts)], parts), probabilities=body.quantiles)
 
 
 def _within_memory(parts: Iterator[Part]) -> Iterator[Part]:

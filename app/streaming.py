@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.formats.negotiation import FORMATS, Format
-from app.formats.table import Table
+from app.formats.table import Table, written
 from app.service import Service
 
 # As nginx logs it; no client sees this.
@@ -27,7 +27,7 @@ async def draws_answer(
         name: For the file that a client may make of it.
         make: Called in a thread.
     """
-    pieces = await service.computed(lambda: form.write(make(), service.settings.data_dir))
+    pieces = await service.computed(lambda: written(make(), form.write, service.settings.data_dir))
     try:
         first = await _first(request, service, pieces)
     except BaseException:

@@ -13,6 +13,7 @@
     |   `- DivergedError
     |- InvalidInputError       what a user sent does not fit; names each field
     |   `- KeyReusedError        an idempotency key stood for another request
+    |- TableError              a file has no table that can be read
     |- NotFoundError           no such model, version or fit
     |- ConflictError           the request does not fit the state of the resource
     |   |- NotFinishedError      results were asked for while the fit is not finished
@@ -103,6 +104,10 @@ class InvalidInputError(TacitError):
 
 class KeyReusedError(InvalidInputError):
     """An idempotency key stood for another request."""
+
+
+class TableError(TacitError):
+    """A file has no table that can be read; says where, and what to write instead."""
 
 
 class NotFoundError(TacitError):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.schemas.kinds import Answer, Body, Query, Seed
+from app.schemas.kinds import FAILED_DRAWS, Answer, Body, Query, Seed
 
 Draw = Annotated[int | None, Field(ge=1, le=100_000_000)]
 
@@ -99,6 +99,7 @@ class PosteriorPredictiveDraws(Draws):
     """Predictive draws, or their quantiles along the first axis."""
 
     quantiles: list[float] | None = None
+    failed_draws: dict[str, int] | None = Field(default=None, description=FAILED_DRAWS)
     log_likelihood: dict[str, list[Any]] | None = Field(
         default=None, description="By observed variable, of shape (draws, points)."
     )
@@ -124,6 +125,7 @@ class Summary(Answer):
         "that is not known."
     )
     k_hat: float | None = Field(description="Pareto k-hat of these weights; above 0.7 the fit misses something.")
+    failed_draws: dict[str, int] = Field(description=FAILED_DRAWS)
     vars: dict[str, VariableSummary]
 
 

@@ -61,7 +61,7 @@ export function dataFields(model, { onChange }) {
   async function take(file) {
     const found = await read(file, known);
     fill(columns);
-    if (found.columns) fill(columns, columnPicker(known, found.columns, fields, onChange));
+    if (found.columns) fill(columns, columnPicker(known, found, fields, onChange));
     else put(checked(found.data, fields));
     announce(`${file.name} was read.`);
   }
@@ -96,9 +96,21 @@ function filePicker(take) {
   return file.element;
 }
 
-/** Which columns of a file are which field. */
-function columnPicker(known, columns, fields, onChange) {
+/** Which columns of a file are which field, and what is to be known of how they were read. */
+function columnPicker(known, { columns, notes }, fields, onChange) {
   const names = [...columns.keys()];
+  const remarks = h("ul", { class: "small" });
+  const chosenFor = new Map();
+  const remark = () => {
+    const used = new Set([...chosenFor.values()].flat());
+    const own = names.filter((name) => used.has(name)).map((name) => columns.get(name).note);
+    const words = [...notes, ...own].filter((note) => note !== "");
+    fill(
+      remarks,
+      words.map((note) => h("li", {}, note)),
+    );
+    remarks.hidden = words.length === 0;
+  };
   const rows = known.map((field) => {
     const label = `Columns for ${field.name}`;
     const boxes = names.map((name) => {
@@ -109,6 +121,8 @@ function columnPicker(known, columns, fields, onChange) {
     const array = fields.get(field.name);
     const apply = () => {
       const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+      chosenFor.set(field.name, chosen);
+      remark();
       const value = chosen.length > 0 ? array.attempt(() => fromColumns(field, chosen, columns)) : undefined;
       if (value !== undefined) array.set(value);
       else if (chosen.length === 0) array.giveBack(`No column of the file is chosen for ${field.name}.`);
@@ -119,7 +133,7 @@ function columnPicker(known, columns, fields, onChange) {
     const choices = boxes.map((box) => h("span", { class: "choice" }, box, h("label", { for: box.id }, box.value)));
     return h("fieldset", {}, h("legend", {}, label), choices);
   });
-  return h("div", { class: "columns" }, rows);
+  return h("div", { class: "columns" }, rows, remarks);
 }
 
 /** One array. What is too long for a text field is held beside it. */

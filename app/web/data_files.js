@@ -1,15 +1,19 @@
 // Data from files: JSON as a fit takes it, and CSV whose columns are matched to the fields of a model.
 
-import { toNumber } from "./data_text.js";
+import { Problem, send } from "./api.js";
+
+/** Status of an answer to what cannot be read. */
+const UNREADABLE = 422;
 
 /**
- * What a file says: `{data}` by field from JSON, `{columns}` from CSV, a Map from header to texts.
+ * What a file says: `{data}` by field from JSON; `{columns, notes}` from CSV, a Map from name to
+ * `{values, problem, note}`.
  *
- * Throws a SyntaxError that says what is wrong.
+ * CSV is read by the service, as the command line reads it. Throws a SyntaxError that says what is wrong with the file.
  */
 export async function read(file, fields) {
   const text = (await file.text()).replace(/^\uFEFF/, "").trim();
-  return /^[[{]/.test(text) ? { data: fromJson(text, fields) } : { columns: fromCsv(text) };
+  return /^[[{]/.test(text) ? { data: fromJson(text, fields) } : fromCsv(file);
 }
 
 function fromJson(text, fields) {
@@ -29,38 +33,16 @@ function fromJson(text, fields) {
   return isRequest ? value.data : value;
 }
 
-function fromCsv(text) {
-  const [header, ...rows] = csvRows(text);
-  if (header === undefined || rows.length === 0) {
-    throw new SyntaxError("A CSV file has a line with the names of the columns, and rows of numbers below it.");
+async function fromCsv(file) {
+  try {
+    const answer = await send("v1/tables", { method: "POST", body: file, headers: { "content-type": "text/csv" } });
+    const { columns, notes } = await answer.json();
+    return { columns: new Map(columns.map((column) => [column.name, column])), notes };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const [first] = error.errors;
+    throw new SyntaxError(error.status === UNREADABLE && first ? first.detail : error.message, { cause: error });
   }
-  const uneven = rows.findIndex((row) => row.length !== header.length);
-  if (uneven >= 0) {
-    throw new SyntaxError(`Row ${uneven + 1} has ${rows[uneven].length} cells, the header ${header.length}.`);
-  }
-  if (new Set(header).size < header.length) throw new SyntaxError("Two columns have the same name.");
-  return new Map(header.map((name, number) => [name, rows.map((row) => row[number])]));
-}
-
-/** Rows of cells (RFC 4180), parted by whichever of comma, semicolon and tab the first line has most of. */
-export function csvRows(text) {
-  const [first] = text.split("\n", 1);
-  const parting = [",", ";", "\t"].reduce((a, b) => (first.split(b).length > first.split(a).length ? b : a));
-  const rows = [[""]];
-  let quoted = false;
-  for (let i = 0; i < text.length; i += 1) {
-    const sign = text[i];
-    const row = rows.at(-1);
-    if (quoted && sign === '"' && text[i + 1] === '"') {
-      row[row.length - 1] += '"';
-      i += 1;
-    } else if (sign === '"') quoted = !quoted;
-    else if (quoted) row[row.length - 1] += sign;
-    else if (sign === parting) row.push("");
-    else if (sign === "\n") rows.push([""]);
-    else if (sign !== "\r") row[row.length - 1] += sign;
-  }
-  return rows.filter((row) => row.length > 1 || row[0].trim() !== "").map((row) => row.map((cell) => cell.trim()));
 }
 
 /**
@@ -78,24 +60,18 @@ export function suggested(field, names) {
   return dotted.length > 0 ? dotted : having(/^[[_ ]?\d+\]?$/);
 }
 
-/** The array that columns make for a field: a number, a list, or rows. Empty cells at the end are left out. */
+/** The array that columns make for a field: a number, a list, or rows. */
 export function fromColumns(field, chosen, columns) {
-  const lists = chosen.map((name) => numbersOf(name, columns.get(name)));
+  const lists = chosen.map((name) => numbersOf(columns.get(name)));
   if (field.shape.length === 0) return lists[0][0];
   if (field.shape.length === 1) return lists[0];
   if (new Set(lists.map((list) => list.length)).size > 1) {
-    throw new SyntaxError("These columns have different numbers of values.");
+    throw new SyntaxError("These columns have different numbers of values: complete their rows.");
   }
   return lists[0].map((_, row) => lists.map((list) => list[row]));
 }
 
-function numbersOf(name, cells) {
-  const end = cells.findLastIndex((cell) => cell !== "") + 1;
-  return cells.slice(0, end).map((cell, row) => {
-    try {
-      return toNumber(cell);
-    } catch {
-      throw new SyntaxError(`Column ${name}, row ${row + 1}: “${cell.slice(0, 40)}” is not a number.`);
-    }
-  });
+function numbersOf({ values, problem }) {
+  if (values === null) throw new SyntaxError(problem);
+  return values;
 }

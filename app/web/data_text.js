@@ -54,17 +54,36 @@ export function fromText(text, rank) {
   throw new SyntaxError("Write this array as JSON: nested lists.");
 }
 
-/** A number; throws a SyntaxError for what is none. */
+/** A number, in digits with a decimal point; throws a SyntaxError for what is none. */
 export function toNumber(text) {
-  const value = Number(text);
-  const isNumber = text.trim() !== "" && Number.isFinite(value);
-  if (!isNumber) throw new SyntaxError(`“${text.slice(0, 40)}” is not a number.`);
+  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(value)) throw new SyntaxError(`“${text.slice(0, 40)}” is not a number.`);
   return value;
 }
 
+/** What stands between numbers: lines may be broken anywhere. */
+const SEPARATOR = /[\s,;]+/g;
+
 function numbers(text) {
+  const kinds = new Set([...text.trim().matchAll(SEPARATOR)].map(([found]) => kindOf(found)));
+  kinds.delete("\n");
+  if (kinds.size > 1) {
+    // "0,5; 1,3" and "1,300, 2,800" would be four numbers each.
+    throw new SyntaxError(
+      "Some numbers have a comma, a semicolon or space between them and some another of these: separate all in the " +
+        "same way, and write decimals with a point and thousands without commas.",
+    );
+  }
   return text
     .split(/[\s,;]+/)
     .filter((part) => part !== "")
     .map(toNumber);
+}
+
+/** A separator, the same for all that look alike: ";", ",", ", ", " " or the end of a line. */
+function kindOf(separator) {
+  if (separator.includes(";")) return ";";
+  if (separator.includes("\n")) return "\n";
+  if (separator.includes(",")) return separator.length > 1 ? ", " : ",";
+  return " ";
 }

@@ -6,7 +6,7 @@ import { details, fill, h, newId, table } from "./elements.js";
 import { intervalPlot, marginalPlot } from "./marginal_plots.js";
 import { pairsPlot } from "./pairs_plot.js";
 import { problemNote } from "./problems.js";
-import { number } from "./words.js";
+import { failures, number } from "./words.js";
 
 /** Draws that are fetched for the pictures. */
 const DRAWS = 1000;
@@ -30,6 +30,7 @@ export function posteriorView(fit, model, summary, signal) {
     "div",
     {},
     summaryTable(scalars, summary),
+    failures(summary.failed_draws).map((each) => h("p", { class: "muted" }, each)),
     pictures,
     intervals.length > 0
       ? h(

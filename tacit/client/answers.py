@@ -1,6 +1,6 @@
 """What the service answers, typed. Fields that a newer service adds are kept as they come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ class Answer(BaseModel):
 
 
 class Progress(Answer):
-    """How far a fit is; losses are minimised, times are in seconds."""
+    """How far a fit is; losses are minimised, times are in seconds. Speed and time left are None until known."""
 
     step: int
     total: int
@@ -119,6 +119,7 @@ class Summary(Answer):
     Attributes:
         ess: How many draws of the target the stored ones are worth.
         k_hat: Pareto shape of the importance weights; above 0.7 the fit misses something.
+        failed_draws: Of how many draws each variable has a NaN; its statistics are those of the others.
         vars: By name of the variable.
     """
 
@@ -126,6 +127,7 @@ class Summary(Answer):
     num_draws: int
     ess: float | None
     k_hat: float | None
+    failed_draws: dict[str, int] = {}
     vars: dict[str, VariableSummary]
 
     def rows(self) -> Iterator[SummaryRow]:
@@ -153,7 +155,7 @@ class Summary(Answer):
         width = max([len(row.name) for row in rows], default=0)
         lines = [" " * width + "".join(f"{column:>11}" for column in columns)]
         lines += [row.name.ljust(width) + "".join(f"{getattr(row, each):>11.4g}" for each in columns) for row in rows]
-        return "\n".join([*lines, "", self.worth])
+        return "\n".join([*lines, "", self.worth, *failures(self.failed_draws)])
 
 
 class Diagnostics(Answer):
@@ -282,6 +284,16 @@ class ResolvedData(Answer):
     data: dict[str, list[int]]
     variables: dict[str, ResolvedVariable]
     inference: dict[str, Any]
+
+
+def failures(failed_draws: Mapping[str, int]) -> list[str]:
+    """What to say of draws with NaN, by variable."""
+    return [
+        f"{count} draw{' has' if count == 1 else 's have'} a NaN in {name}, as where a simulation fails; "
+        "the statistics of each number are those of its other draws."
+        for name, count in failed_draws.items()
+        if count
+    ]
 
 
 def element(name: str, index: tuple[int, ...]) -> str:

@@ -186,7 +186,10 @@ class FitFailure(BaseModel):
 
 
 class ProgressRecord(BaseModel):
-    """How far a fit is; losses are minimised, times are in seconds, what is not finite is None."""
+    """How far a fit is; losses are minimised, times are in seconds, what is not finite is None.
+
+    `steps_per_s` and `eta_s` are those of recent steps, and None until steps have been made without compiling.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tacit.compilation import once
+from tacit.compilation import counted, once
 from tacit.errors import DivergedError, InferenceError
 from tacit.inference import amortized, constants, finish, forward, implicit_klqp, laws, restarts, stopping
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.finish import Ended, Fit
 from tacit.inference.options import InferenceOptions
+from tacit.inference.pace import Pace
 from tacit.inference.parts import Parts
 from tacit.inference.planning import DEFAULT_PARTS, plan
 from tacit.inference.problem import Problem, arrays
@@ -34,14 +35,14 @@ FAILED_SHARE = 0.9
 class Progress(NamedTuple):
     """Where a fit stands. `loss_gen` is the variational loss, `loss_disc` the ratio estimator's: averages over the
     chunk and the restarts. `total` falls when the fit ends early, and rises where the few steps it began with are not
-    enough."""
+    enough. Speed and time left are those of recent steps, without what compiled, and None until such have been made."""
 
     step: int
     total: int
     loss_gen: float
     loss_disc: float
-    steps_per_s: float
-    eta_s: float
+    steps_per_s: float | None
+    eta_s: float | None
 
 
 class Session(NamedTuple):
@@ -116,24 +117,26 @@ def run(
 
     When `stop`, asked after each chunk, says so, it makes a checkpoint and returns early: with `done` below `total`.
     """
-    num_steps, saved, first = FIRST_CHUNK, time.perf_counter(), session.done
-    while session.done < session.total:
-        before, start = session.done, time.perf_counter()
-        session = update(session, num_steps)
-        done, now = session.done, time.perf_counter()
-        speed = (done - before) / (now - start)
-        if on_progress is not None:
-            loss_gen, loss_disc, _ = np.mean(np.reshape(session.history[-1][1:], (3, -1)), axis=1).tolist()
-            on_progress(Progress(done, session.total, loss_gen, loss_disc, speed, (session.total - done) / speed))
-        stopping = stop is not None and stop() and done < session.total
-        if on_checkpoint is not None and done < session.total and (stopping or now - saved > checkpoint_seconds):
-            on_checkpoint(save(session))
-            saved = time.perf_counter()
-        if stopping:
-            break
-        # The first chunk's time holds the compilation and tells nothing.
-        known = done - first > FIRST_CHUNK
-        num_steps = max(1, min(4 * num_steps, round(CHUNK_SECONDS * speed))) if known else 4 * FIRST_CHUNK
+    num_steps, saved, pace, first = FIRST_CHUNK, time.perf_counter(), Pace(), True
+    with counted() as compiled:
+        while session.done < session.total:
+            before, start, programs = session.done, time.perf_counter(), compiled.count
+            session = update(session, num_steps)
+            done, now = session.done, time.perf_counter()
+            # Beside compiling, the first chunk starts what simulates outside JAX.
+            pace = pace.after(done - before, now - start, compiled=first or compiled.count > programs)
+            first, speed = False, pace.steps_per_s
+            if on_progress is not None:
+                loss_gen, loss_disc, _ = np.mean(np.reshape(session.history[-1][1:], (3, -1)), axis=1).tolist()
+                left_s = pace.eta_s(session.total - done)
+                on_progress(Progress(done, session.total, loss_gen, loss_disc, speed, left_s))
+            stopping = stop is not None and stop() and done < session.total
+            if on_checkpoint is not None and done < session.total and (stopping or now - saved > checkpoint_seconds):
+                on_checkpoint(save(session))
+                saved = time.perf_counter()
+            if stopping:
+                break
+            num_steps = max(1, min(4 * num_steps, round(CHUNK_SECONDS * speed))) if speed else 4 * FIRST_CHUNK
     return session
 
 

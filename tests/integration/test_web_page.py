@@ -162,6 +162,29 @@ def test_data_from_files(browser: Browser, service: Up, tmp_path: Path) -> None:
     browser.find(".field .error", "not JSON")
 
 
+def test_tables_are_read_as_the_command_line_reads_them(browser: Browser, service: Up, tmp_path: Path) -> None:
+    path = tmp_path / "schools.csv"
+    path.write_text("y\tsigma\tnote\n28,5\t15\tcafé\n8\t10,5\t\n7\t\t\n", encoding="utf-16")
+    browser.open(f"{service.address}/#/models/eight-schools")
+    browser.control("Data from a file").send_keys(str(path))
+    browser.find(".columns li", "Column sigma: its last cell is empty and was left out.")
+    assert browser.control("y").get_attribute("value") == "28.5, 8, 7"
+    assert browser.control("sigma").get_attribute("value") == "15, 10.5"
+    path = tmp_path / "row-names.csv"
+    path.write_text("y,sigma\n1,28,15\n2,8,10\n")
+    browser.control("Data from a file").send_keys(str(path))
+    browser.find(".field .error", "Row 1 has 3 cells, the header 2")
+    path = tmp_path / "underscores.csv"
+    path.write_text("y,sigma\n2_8,15\n8,10\n")
+    browser.control("Data from a file").send_keys(str(path))
+    browser.find(".field .error", "Row 1 (line 2), column y: '2_8' is not a number")
+    browser.enter("y", "28,5; 8,5")
+    browser.enter("sigma", "0x0F, 10")
+    browser.press("button", "Check")
+    browser.find(".field .error", "separate all in the same way")
+    browser.find(".field .error", "“0x0F” is not a number")
+
+
 def test_the_example_does_not_pass_for_the_data_of_a_file(browser: Browser, service: Up, tmp_path: Path) -> None:
     path = tmp_path / "schools.csv"
     path.write_text("school,effect,se\n1,28,15\n2,8,10\n")

@@ -17,7 +17,7 @@ import numpy as np
 
 from model_registry import Model, load_registry
 from tacit import compilation
-from tacit.fits.summary import summarize
+from tacit.fits.summary import FAILED, summarize
 from tacit.inference import InferenceOptions, fit
 from tacit.predictive import posterior_predictive, predict
 from tools.docs import drawing
@@ -81,7 +81,8 @@ def fitted(model: Model) -> dict[str, Any]:
             for name in model.observed
         },
         "summary": {
-            name: {word: _rounded(values) for word, values in row.items()} for name, row in summarize(few).items()
+            name: {word: _rounded(values) for word, values in row.items() if word != FAILED}
+            for name, row in summarize(few).items()
         },
     }
 

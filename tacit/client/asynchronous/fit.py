@@ -200,7 +200,10 @@ class AsyncFit:
             return await anyio.to_thread.run_sync(reading.inference_data, path)
 
     async def posterior_predictive_arrays(self, **wanted: Unpack[Prediction]) -> Arrays:
-        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles)."""
+        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles).
+
+        Beside the quantiles of `y` there is `failed_draws/y`, how many draws have a NaN in it: docs/results.md.
+        """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "predictive.npz")
             await self.save_posterior_predictive(path, **wanted)

@@ -199,7 +199,10 @@ class Fit:
             return reading.inference_data(path)
 
     def posterior_predictive_arrays(self, **wanted: Unpack[Prediction]) -> Arrays:
-        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles)."""
+        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles).
+
+        Beside the quantiles of `y` there is `failed_draws/y`, how many draws have a NaN in it: docs/results.md.
+        """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "predictive.npz")
             self.save_posterior_predictive(path, **wanted)
