@@ -32,6 +32,7 @@ class Fit(NamedTuple):
       losses: `step`, `loss_gen`, `loss_disc`, `correct`, one entry per report.
       diagnostics: figures to judge the fit by, JSON-able; see `reliability`.
       warnings: sentences; empty when nothing speaks against the fit.
+      not_converged: why the draws are no posterior and what to do about it, in sentences; None where they are one.
     """
 
     posterior: dict[str, np.ndarray]
@@ -39,6 +40,7 @@ class Fit(NamedTuple):
     losses: dict[str, np.ndarray]
     diagnostics: dict[str, Any]
     warnings: list[str]
+    not_converged: str | None = None
 
 
 class Ended(NamedTuple):
