@@ -40,7 +40,7 @@ class OpenAnswers:
 
         Raises:
             ConflictError: It was made for its own data alone.
-            NotCalibratedError: Its posteriors do not hold what they should.
+            NotCalibratedError: It has converged, and its posteriors do not hold what they should.
         """
         fit_id = fit.request.id
         with self._lock:
@@ -60,7 +60,8 @@ class OpenAnswers:
                 "objective 'amortized'."
             )
         calibration = json.loads(self._store.artefact(fit, DIAGNOSTICS))["calibration"]
-        if not calibration["offered"]:
+        # Who asks a fit that has not converged has said that he wants its answers all the same.
+        if not calibration["offered"] and fit.not_converged is None:
             raise NotCalibratedError(
                 f"Fit {request.id} is not calibrated: {coverage_in_words(calibration)}. Give it more simulations and "
                 "steps, or fit each data set by itself."
@@ -116,8 +117,10 @@ def started(
             raise NotFoundError(body.start_from)
     except NotFoundError as error:
         raise refused("/start_from", "There is no such fit.") from error
-    if fit.status is not Status.SUCCEEDED:
+    if not fit.status.final:
         raise refused("/start_from", f"This fit is {fit.status}; wait until it has succeeded.")
+    if fit.status is not Status.SUCCEEDED:
+        raise refused("/start_from", f"This fit ended as {fit.status}; give one that has succeeded.")
     if (fit.request.model, fit.request.version) != (model.name, model.version):
         raise refused("/start_from", f"This fit is of {fit.request.model}@{fit.request.version}, not of {model.name}.")
     if "start" in body.inference:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,9 @@ POSTERIOR = "posterior.safetensors"
 SUMMARY = "summary.json"
 DIAGNOSTICS = "diagnostics.json"
 LOSSES = "losses.safetensors"
+
+# What draws say of themselves that are no posterior.
+NOT_CONVERGED = {"converged": False}
 
 # Numbers of stored draws that are read together.
 _BLOCK = 2**16
@@ -137,6 +141,12 @@ def posterior_table(draws: FitDraws, query: PosteriorQuery, settings: Settings, 
     )
 
 
+def unconverged(table: Table) -> Table:
+    """The same draws, which say of themselves that they are no posterior."""
+    # NetCDF has no attributes that are true or false.
+    return replace(table, header={**table.header, **NOT_CONVERGED}, attributes={**table.attributes, "converged": 0})
+
+
 def summary_body(store: FitStore, fit: Fit) -> dict[str, Any]:
     """The stored summary, and what the importance weights of the draws say."""
     figures = json.loads(store.artefact(fit, DIAGNOSTICS))
@@ -150,6 +160,7 @@ def summary_body(store: FitStore, fit: Fit) -> dict[str, Any]:
         "k_hat": figures.get("k_hat"),
         "failed_draws": failed,
         "vars": variables,
+        **({} if fit.not_converged is None else NOT_CONVERGED),
     }
 
 
@@ -166,7 +177,12 @@ def _worth(figures: Mapping[str, Any], num_draws: int) -> float | None:
 def diagnostics_body(store: FitStore, fit: Fit) -> dict[str, Any]:
     """The stored figures, and the warnings that follow from them."""
     warnings = fit.outcome.warnings if fit.outcome else ()
-    return {"fit": fit.request.id, "figures": json.loads(store.artefact(fit, DIAGNOSTICS)), "warnings": list(warnings)}
+    return {
+        "fit": fit.request.id,
+        "figures": json.loads(store.artefact(fit, DIAGNOSTICS)),
+        "warnings": list(warnings),
+        **({} if fit.not_converged is None else {"not_converged": fit.not_converged}),
+    }
 
 
 def losses_body(store: FitStore, fit: Fit) -> dict[str, Any]:

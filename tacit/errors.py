@@ -18,6 +18,7 @@
     |- ConflictError           the request does not fit the state of the resource
     |   |- NotFinishedError      results were asked for while the fit is not finished
     |   |- NoResultError         the fit ended without results
+    |   |- NotConvergedError     the draws of the fit are no posterior, and were not asked for as such
     |   |- InFlightError         the same request is being worked on at this moment
     |   |- HasEndedError         it is too late: the fit has ended
     |   |- ModelChangedError     the model's code is no longer the code that was fitted
@@ -124,6 +125,10 @@ class NotFinishedError(ConflictError):
 
 class NoResultError(ConflictError):
     """The fit ended without results: it failed or was cancelled."""
+
+
+class NotConvergedError(ConflictError):
+    """The fit has not converged: its draws are no posterior, and are shown to those alone who ask for them as such."""
 
 
 class InFlightError(ConflictError):

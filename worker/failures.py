@@ -12,7 +12,7 @@ from tacit.errors import (
     StoreError,
     is_out_of_memory,
 )
-from tacit.fits import FitFailure
+from tacit.fits import NOT_CONVERGED, FitFailure
 
 TIMEOUT = "timeout"
 WORKER_DIED = "worker_died"
@@ -48,6 +48,11 @@ def explain(error: Exception, *, timeout_s: int) -> FitFailure:
         code="internal_error",
         message=f"The fit stopped on an unexpected {type(error).__name__}; the worker's log says more under its id.",
     )
+
+
+def not_converged(reason: str) -> FitFailure:
+    """The fit was computed to its end, and its draws are no posterior."""
+    return FitFailure(code=NOT_CONVERGED, message=reason)
 
 
 def timed_out(timeout_s: float) -> FitFailure:

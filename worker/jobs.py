@@ -112,7 +112,7 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
 
 
 def _outcome(tools: Tools, request: FitRequest, attempt: int, meter: Meter) -> Outcome:
-    """How the fit ends: with results, or with the reason why there are none."""
+    """How the fit ends: with results, with the reason why they are not to be relied on, or why there are none."""
     report = ProgressReport(tools, request.id)
     try:
         return _compute(tools, request, attempt, report, meter)
@@ -157,11 +157,16 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
         result = inference.finalize(session, request.draws)
     with meter.phase("store"):
         written = _store(tools, request.id, lambda: _write(tools.store, request, attempt, result))
+    failure = None
+    if result.not_converged is not None:
+        _log.warning("fit %s has not converged: %s", request.id, result.not_converged)
+        failure = failures.not_converged(result.not_converged)
     return Outcome(
-        status=Status.SUCCEEDED,
+        status=Status.SUCCEEDED if failure is None else Status.FAILED,
         finished_at=records.now(),
         attempt=attempt,
         first_step=first_step,
+        error=failure,
         warnings=tuple(result.warnings),
         progress=report.last,
         artefacts=written,

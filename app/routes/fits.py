@@ -33,6 +33,7 @@ from tacit.errors import (
     InvalidInputError,
     KeyReusedError,
     ModelChangedError,
+    NotConvergedError,
     NotFinishedError,
     NotFoundError,
     QuotaError,
@@ -152,6 +153,7 @@ async def cancel_fit(fit_id: str, service: ServiceDep, response: Response) -> Fi
     responses=problems(
         NotFoundError,
         NotFinishedError,
+        NotConvergedError,
         ModelChangedError,
         InFlightError,
         ConflictError,
@@ -170,12 +172,20 @@ async def retry_fit(
     request: Request,
     response: Response,
 ) -> FitBody:
-    """Do a failed or cancelled fit again, as a new fit, from the last checkpoint if there is one."""
+    """Do a failed or cancelled fit again, as a new fit, from the last checkpoint if there is one.
+
+    Not one that has not converged: the same steps from the same seed would end where they did.
+    """
     fit = await service.blocking(service.store.fit, fit_id)
     if not fit.status.final:
         raise NotFinishedError(f"Fit {fit_id} is {fit.status}; it can be retried when it has ended.")
     if fit.status is Status.SUCCEEDED:
         raise ConflictError(f"Fit {fit_id} has succeeded; again, it would give the same draws.")
+    if fit.not_converged is not None:
+        raise NotConvergedError(
+            f"Fit {fit_id} has not converged, and a retry would repeat it step for step: post a new fit with changed "
+            f"options or data instead. {fit.not_converged}"
+        )
     model = service.registry.get(f"{fit.request.model}@{fit.request.version}")
     if model.code_hash != fit.request.code_hash:
         raise ModelChangedError(f"Model {model.name} has changed since this fit; post it anew to use the new code.")

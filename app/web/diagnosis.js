@@ -34,19 +34,6 @@ const MEANINGS = {
 
 /** The verdict, the warnings, and the figures behind them. */
 export function diagnosis(fit, { figures }) {
-  const verdict =
-    fit.warnings.length === 0
-      ? h("p", { class: "good" }, `Nothing speaks against this fit. ${inWords(figures)}`)
-      : h(
-          "div",
-          { class: "warning" },
-          h("p", {}, "This speaks against it:"),
-          h(
-            "ul",
-            {},
-            fit.warnings.map((each) => h("li", {}, each)),
-          ),
-        );
   const rows = Object.entries(figures).map(([name, value]) => [
     h("code", {}, name),
     shown(value),
@@ -55,9 +42,19 @@ export function diagnosis(fit, { figures }) {
   return h(
     "div",
     {},
-    verdict,
+    verdict(fit, figures),
     details("Figures", table("Figures to judge the fit by", ["Figure", "Value", "Meaning"], rows)),
   );
+}
+
+function verdict(fit, figures) {
+  if (fit.warnings.length > 0) {
+    const items = fit.warnings.map((each) => h("li", {}, each));
+    return h("div", { class: "warning" }, h("p", {}, "This speaks against it:"), h("ul", {}, items));
+  }
+  // Why a fit has failed is said elsewhere.
+  if (fit.status !== "succeeded") return null;
+  return h("p", { class: "good" }, `Nothing speaks against this fit. ${inWords(figures)}`);
 }
 
 function inWords({ k_hat: kHat, effective_draws: effective, proposed_draws: proposed }) {

@@ -7,6 +7,7 @@ import { pointsPlot, seriesPlot, wholePlot } from "./predictive_plots.js";
 import { problemNote } from "./problems.js";
 import { complete, deviation, mean, quantile, sorted } from "./statistics.js";
 import { decoded } from "./stored_data.js";
+import { askingAnyway } from "./unconverged.js";
 import { count, failures, number, percent } from "./words.js";
 
 /** The quantiles that are asked for: the middle 90 % and 50 %, and the median. */
@@ -62,8 +63,8 @@ async function show(place, fit, model, signal) {
   }
   const draws = Math.min(200, Math.max(20, Math.floor(NUMBERS / size)));
   const [bands, replicated] = await Promise.all([
-    post(`${path}/posterior-predictive`, { quantiles: QUANTILES, draws: DRAWS }, { signal }),
-    post(`${path}/posterior-predictive`, { draws }, { signal }),
+    post(`${path}/posterior-predictive`, { quantiles: QUANTILES, draws: DRAWS, ...askingAnyway(fit) }, { signal }),
+    post(`${path}/posterior-predictive`, { draws, ...askingAnyway(fit) }, { signal }),
   ]);
   const checks = model.observed.flatMap((field) =>
     parts({ model, field, data, bands: bands.vars[field.name], replicates: replicated.vars[field.name] }),

@@ -75,6 +75,11 @@ class FitState(Answer):
         """Whether it has succeeded, failed or been cancelled."""
         return self.status in ("succeeded", "failed", "cancelled")
 
+    @property
+    def not_converged(self) -> bool:
+        """Whether it failed because it has not converged: its draws are kept, but are no posterior."""
+        return self.error is not None and self.error.code == "not_converged"
+
 
 class Page(Answer):
     """Some of the fits; `next_cursor` gives the next ones, None when there are none."""
@@ -120,6 +125,7 @@ class Summary(Answer):
         ess: How many draws of the target the stored ones are worth.
         k_hat: Pareto shape of the importance weights; above 0.7 the fit misses something.
         failed_draws: Of how many draws each variable has a NaN; its statistics are those of the others.
+        converged: False for the draws of a fit that has not converged: they are no posterior.
         vars: By name of the variable.
     """
 
@@ -128,6 +134,7 @@ class Summary(Answer):
     ess: float | None
     k_hat: float | None
     failed_draws: dict[str, int] = {}
+    converged: bool = True
     vars: dict[str, VariableSummary]
 
     def rows(self) -> Iterator[SummaryRow]:
@@ -142,7 +149,8 @@ class Summary(Answer):
         """How many draws there are and how far to trust them, on a line; what is not known is left out."""
         ess = None if self.ess is None else f"ess {self.ess:.0f}"
         k_hat = None if self.k_hat is None else f"k_hat {self.k_hat:.2f}"
-        return ", ".join(part for part in (f"{self.num_draws} draws", ess, k_hat) if part is not None)
+        warning = None if self.converged else "NOT CONVERGED: no posterior"
+        return ", ".join(part for part in (f"{self.num_draws} draws", ess, k_hat, warning) if part is not None)
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with one row for every number."""
@@ -159,11 +167,16 @@ class Summary(Answer):
 
 
 class Diagnostics(Answer):
-    """Figures to judge a fit by, and in words what speaks against it."""
+    """Figures to judge a fit by, and in words what speaks against it.
+
+    Attributes:
+        not_converged: Why the draws are no posterior, and what to do about it; None where they are one.
+    """
 
     fit: str
     figures: dict[str, Any]
     warnings: list[str]
+    not_converged: str | None = None
 
 
 class PosteriorAnswer(Answer):
@@ -174,6 +187,7 @@ class PosteriorAnswer(Answer):
         effective_draws: How many equally weighted draws these weights are worth.
         surprise: Share of data sets simulated at the prior that are at least as far out.
         warnings: What speaks against these draws.
+        converged: False for the draws of a fit that has not converged: they are no posterior.
         vars: Draws by variable, along the first axis.
     """
 
@@ -184,6 +198,7 @@ class PosteriorAnswer(Answer):
     effective_draws: float | None
     surprise: float
     warnings: list[str]
+    converged: bool = True
     vars: dict[str, Numbers]
 
 

@@ -176,6 +176,10 @@ class Cancel(Record):
     requested_at: datetime
 
 
+# The code of a failure that has draws: the fit was computed to its end and has not arrived at a posterior.
+NOT_CONVERGED = "not_converged"
+
+
 class FitFailure(BaseModel):
     """Why a fit failed: a stable code, and a sentence for the user."""
 
@@ -216,6 +220,11 @@ class Outcome(Record):
     progress: ProgressRecord | None = None
     artefacts: dict[str, Artefact] = Field(default_factory=dict)
 
+    @property
+    def not_converged(self) -> str | None:
+        """Why the stored draws are no posterior; None where they are one, or where there are none."""
+        return self.error.message if self.error is not None and self.error.code == NOT_CONVERGED else None
+
 
 class Fit(NamedTuple):
     """All records of one fit, as they stood at one moment."""
@@ -233,6 +242,16 @@ class Fit(NamedTuple):
         if self.cancel is not None:
             return Status.CANCELLING
         return Status.RUNNING if self.attempts else Status.QUEUED
+
+    @property
+    def has_results(self) -> bool:
+        """Whether it was computed to its end. What it found is a posterior unless it is `not_converged`."""
+        return self.status is Status.SUCCEEDED or self.not_converged is not None
+
+    @property
+    def not_converged(self) -> str | None:
+        """As that of its outcome."""
+        return self.outcome.not_converged if self.outcome is not None else None
 
     @property
     def current_attempt(self) -> Attempt | None:

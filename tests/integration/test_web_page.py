@@ -3,20 +3,20 @@
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
-import uvicorn
 from selenium.webdriver.support.select import Select
 
-from app.main import create_app
-from tacit.fits import Scope, open_keys
+from tacit.fits import FitStore, Scope, open_keys
 from tacit.settings import Settings
+from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, REASON, miss
 from tests.browser import Browser, open_browser
 from tests.running import Up, wait_for
+from tests.serving import serving
 
 _HEADING = "document.getElementById('fit-status')?.textContent"
 
@@ -276,15 +276,8 @@ def test_the_explorer_of_the_api_works_without_a_network(browser: Browser, servi
 def closed(settings: Settings) -> Iterator[tuple[str, str]]:
     """Address of an API that wants a key, without a worker; and a key."""
     _, token = open_keys(settings).create("ann", [Scope.READ, Scope.SUBMIT])
-    config = uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started, what="the API to start")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}", token
-    server.should_exit = True
-    thread.join()
+    with serving(settings) as address:
+        yield address, token
 
 
 def test_logging_in_with_a_key(browser: Browser, closed: tuple[str, str]) -> None:
@@ -318,3 +311,34 @@ def test_logging_in_with_a_key(browser: Browser, closed: tuple[str, str]) -> Non
     browser.press("#key-button", "Log out")
     browser.find("dialog h2", "Log in")
     assert browser.script("return sessionStorage.length") == 0
+
+
+def test_a_fit_that_has_not_converged_shows_its_draws_to_those_who_want_them(
+    browser: Browser, settings: Settings, store: FitStore
+) -> None:
+    with serving(settings) as address:
+        body = {**EIGHT_SCHOOLS, "draws": DRAWS, "seed": 1}
+        fit_id = httpx.post(f"{address}/v1/fits", json=body, trust_env=False).json()["id"]
+        miss(store, fit_id)
+        browser.open(f"{address}/#/fits/{fit_id}")
+        browser.until(f"{_HEADING} === 'failed'", "the failed fit")
+        assert "not_converged" in browser.find("main p", REASON).text
+        browser.find(".warning li", "It wobbles.")
+        browser.until("document.querySelectorAll('figure .plot .trace').length >= 1", "the losses")
+        assert browser.script("return document.querySelectorAll('figure').length") == 1
+        buttons = browser.script("return [...document.querySelectorAll('main button')].map((each) => each.textContent)")
+        assert "Retry" not in buttons
+        assert browser.barriers() == []
+        browser.press("button", "Show the draws anyway")
+        browser.find("h2", "The draws, which are no posterior")
+        assert browser.find("tr", "mu").text.split()[1] == "2.5"
+        # The pairs, the losses, and what is predicted: all of what is asked for is given.
+        browser.until("document.querySelectorAll('figure').length >= 5", "the plots")
+        browser.find("section[aria-label='Check of y']")
+        assert browser.driver.find_elements("css selector", ".problem") == []
+        assert "unconverged=True" in browser.find(".code pre", "posterior_predictive").text
+        browser.press("button[aria-label$='posterior-unconverged.npz']")
+        saved = browser.downloads / f"{fit_id}-posterior-unconverged.npz"
+        wait_for(saved.exists, what="the draws to be saved")
+        assert np.load(saved)["mu"].tolist() == [0, 1, 2, 3, 4, 5]
+        assert browser.barriers() == []

@@ -10,7 +10,7 @@ import redis
 
 from model_registry import load_registry
 from tacit import inference
-from tacit.fits import FitRequest, FitStore, Outcome, Status, arrays, keys, metrics
+from tacit.fits import FitFailure, FitRequest, FitStore, Outcome, Status, arrays, keys, metrics
 from tacit.fits.events import EventLog
 from tacit.settings import Settings
 from tests.worker.requests import submit_example
@@ -121,6 +121,25 @@ def test_a_checkpoint_that_cannot_be_kept_is_not_fatal(
     Path(settings.data_dir, "store", "fits", request.id, "checkpoint").symlink_to("nowhere")
     assert _run(tools, request).status is Status.SUCCEEDED
     assert "goes on without a checkpoint" in caplog.text
+
+
+def test_a_fit_that_has_not_converged_fails_and_keeps_what_it_found(
+    tools: Tools, store: FitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason, finalize = "It has not arrived. Give it more steps.", inference.finalize
+    monkeypatch.setattr(inference, "finalize", lambda *given: finalize(*given)._replace(not_converged=None))
+    arrived, missed = (submit_example(store, steps=STEPS) for _ in range(2))
+    expected = _run(tools, arrived)
+    assert (expected.status, expected.error) == (Status.SUCCEEDED, None)
+    monkeypatch.setattr(inference, "finalize", lambda *given: finalize(*given)._replace(not_converged=reason))
+    outcome = _run(tools, missed)
+    assert (outcome.status, outcome.error) == (Status.FAILED, FitFailure(code="not_converged", message=reason))
+    assert (outcome.artefacts, outcome.warnings) == (expected.artefacts, expected.warnings)
+    assert outcome.progress is not None
+    for name, values in _posterior(store, arrived).items():
+        np.testing.assert_array_equal(_posterior(store, missed)[name], values)
+    # There is nothing to go on with: it was computed to its end.
+    assert store.checkpoint(missed.id) is None
 
 
 def test_a_fit_leaves_its_figures(tools: Tools) -> None:

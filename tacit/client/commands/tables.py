@@ -12,7 +12,16 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from tacit.client.answers import FitState, ModelDetail, ModelSummary, Summary, element, failures
+from tacit.client.answers import (
+    Diagnostics,
+    FitState,
+    Losses,
+    ModelDetail,
+    ModelSummary,
+    Summary,
+    element,
+    failures,
+)
 from tacit.client.reading import FAILED, Arrays
 
 # Rows that people read; more are counted.
@@ -20,6 +29,8 @@ MOST_ROWS = 60
 # Characters of a line where there is no terminal to have a width.
 _WIDTH = 160
 _ID_WIDTH = 40
+# Reports of the losses that are shown: enough to see whether they have come to rest.
+_REPORTS = 12
 
 
 def print_json(value: Any) -> None:
@@ -115,6 +126,21 @@ def summary(found: Summary) -> list[Any]:
     columns = ("mean", "sd", "q05", "q50", "q95")
     rows = [(row.name, [getattr(row, column) for column in columns]) for row in found.rows()]
     return [*_numbers(("variable", *columns), rows), "", found.worth, *failures(found.failed_draws)]
+
+
+def figures(found: Diagnostics) -> Table:
+    """The figures that a fit is judged by."""
+    table = _table("figure", "value")
+    for name, value in found.figures.items():
+        table.add_row(name, f"{value:.4g}" if isinstance(value, int | float) else json.dumps(value))
+    return table
+
+
+def losses(found: Losses) -> list[Any]:
+    """How the losses went: some of the reports, from the first to the last."""
+    shown = np.unique(np.linspace(0, len(found.step) - 1, num=min(_REPORTS, len(found.step))).round().astype(int))
+    rows = [(str(found.step[row]), [found.loss_gen[row], found.loss_disc[row]]) for row in shown]
+    return _numbers(("step", "loss_gen", "loss_disc"), rows)
 
 
 def quantiles(found: Arrays, probabilities: Sequence[float]) -> list[Any]:
