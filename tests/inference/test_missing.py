@@ -81,7 +81,7 @@ def test_the_log_likelihood_is_that_of_the_numbers_observed():
             KEY, rows, structure, {}, log_scale, jnp.zeros((4, 0)), observed=data.observed, missing=data.missing
         ).log_likelihood
 
-    value, gradient = jax.value_and_grad(log_likelihood)(jnp.array([0.3]))
+    value, gradient = jax.jit(jax.value_and_grad(log_likelihood))(jnp.array([0.3]))
     present = np.array(Y)[~np.isnan(Y)]
     assert float(value) == pytest.approx(float(dist.LogNormal(0.0, np.exp(0.3)).log_prob(present).sum()), rel=1e-5)
     assert np.all(np.isfinite(gradient))
