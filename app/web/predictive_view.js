@@ -2,10 +2,11 @@
 
 import { get, post } from "./api.js";
 import { shapeOf } from "./arrays.js";
+import { size } from "./data_text.js";
 import { details, fill, h, newId, table } from "./elements.js";
 import { pointsPlot, seriesPlot, wholePlot } from "./predictive_plots.js";
 import { problemNote } from "./problems.js";
-import { deviation, mean, quantile, sorted } from "./statistics.js";
+import { deviation, mean, quantile, range, sorted } from "./statistics.js";
 import { decoded } from "./stored_data.js";
 import { count, number, percent } from "./words.js";
 
@@ -48,19 +49,19 @@ async function show(place, fit, model, signal) {
   const observed = model.observed.map((field) => field.name);
   const stored = await get(`${path}/data`, { signal });
   const data = decoded(stored.data);
-  const size = observed.reduce((sum, name) => sum + stored.data[name].shape.reduce((a, b) => a * b, 1), 0);
-  if (size > MOST_VALUES) {
+  const total = observed.reduce((sum, name) => sum + size(data[name]), 0);
+  if (total > MOST_VALUES) {
     fill(
       place,
       h(
         "p",
         { class: "muted" },
-        `${count(size, "observed value")} are too many to draw here; save the predictive draws below.`,
+        `${count(total, "observed value")} are too many to draw here; save the predictive draws below.`,
       ),
     );
     return;
   }
-  const draws = Math.min(200, Math.max(20, Math.floor(NUMBERS / size)));
+  const draws = Math.min(200, Math.max(20, Math.floor(NUMBERS / total)));
   const [bands, replicated] = await Promise.all([
     post(`${path}/posterior-predictive`, { quantiles: QUANTILES, draws: DRAWS }, { signal }),
     post(`${path}/posterior-predictive`, { draws }, { signal }),
@@ -134,7 +135,17 @@ function covariates(model, data, dimension) {
     .filter(([, values]) => new Set(values).size > 1);
 }
 
-function listCheck({ name, values, bands, replicates, abscissae, whole }) {
+function listCheck({ name, values, bands, replicates, abscissae, whole, places: own = range(values.length) }) {
+  const present = own.filter((_, row) => values[row] !== null);
+  if (present.length === 0) {
+    return { element: h("p", { class: "muted" }, `No value of ${name} was observed.`), ready: Promise.resolve() };
+  }
+  if (present.length < values.length) {
+    // Predictions of what is missing have nothing to be compared with.
+    const of = (list) => present.map((row) => list[row]);
+    const known = { values: of(values), bands: bands.map(of), replicates: replicates.map(of), places: present };
+    return listCheck({ name, whole, abscissae: abscissae.map(([label, over]) => [label, of(over)]), ...known });
+  }
   const inside = values.filter((value, row) => value >= bands[0][row] && value <= bands[4][row]).length;
   const share = percent(inside / values.length);
   const covered = `${number(inside)} of ${count(values.length, "value")} of ${name} (${share})`;
@@ -147,7 +158,7 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
     abscissae.map(([label], position) => h("option", { value: position }, label)),
   );
   const showPoints = () => {
-    const [over, places] = abscissae[choice.value] ?? ["index", values.map((_, row) => row)];
+    const [over, places] = abscissae[choice.value] ?? ["index", own];
     const plot = pointsPlot({ name, values, bands, over, places, text: verdict });
     fill(points, plot.element);
     return plot.ready;
@@ -156,7 +167,7 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
   const all = values.length >= FEWEST_IN_A_HISTOGRAM ? wholePlot({ name, values, replicates, whole }) : null;
   const rows = values
     .slice(0, MOST_ROWS)
-    .map((value, row) => [String(row), number(value), ...bands.map((band) => number(band[row]))]);
+    .map((value, row) => [String(own[row]), number(value), ...bands.map((band) => number(band[row]))]);
   const header = ["Row", "Observed", "5 %", "25 %", "Median", "75 %", "95 %"];
   const element = h(
     "section",
@@ -178,7 +189,7 @@ function seriesCheck({ name, values, replicates, along, places, unit }) {
   const pooled = places.map((_, column) => sorted(replicates.flatMap((draw) => draw.map((row) => row[column]))));
   const bands = QUANTILES.map((share) => pooled.map((numbers) => quantile(numbers, share)));
   const inside = values.flatMap((row) =>
-    row.map((value, column) => value >= bands[0][column] && value <= bands[4][column]),
+    row.flatMap((value, column) => (value === null ? [] : [value >= bands[0][column] && value <= bands[4][column]])),
   );
   const share = inside.filter(Boolean).length / inside.length;
   const covered = `${percent(share)} of the values of ${name}`;

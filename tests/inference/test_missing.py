@@ -88,7 +88,9 @@ def test_the_log_likelihood_is_that_of_the_numbers_observed():
 
 
 def test_simulations_have_the_gaps_of_the_data_and_points_with_other_gaps_are_told_apart():
-    session = initialize(KEY, ROWS, options=InferenceOptions(objective="reverse", latent_samples=2, points=4, steps=100))
+    session = initialize(
+        KEY, ROWS, options=InferenceOptions(objective="reverse", latent_samples=2, points=4, steps=100)
+    )
     setup, data = session.setup, session.data
     gaps, index = np.isnan(Y), jnp.arange(4)
     simulated = run(setup, data, KEY, noise(setup, KEY, 3, 4), index).observed["y"]
