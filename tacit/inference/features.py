@@ -63,6 +63,12 @@ def feature_scale(
     return FeatureScale(centre, spread, covariates, quantiles(theirs))
 
 
+def gaps(structure: Layout, data: Arrays) -> jax.Array:
+    """(N, D): which numbers of each point are missing, of all observed variables side by side."""
+    none = {name: jnp.zeros(value.shape, bool) for name, value in data.observed.items()}
+    return flatten(structure, none | data.missing) > 0
+
+
 def _gap_columns(structure: Layout, data: Arrays) -> list[jax.Array]:
     """(N, size) for each observed variable with gaps: 1 for a number that is missing. They tell points with different
     gaps apart; one point is like itself."""
@@ -75,10 +81,8 @@ def _gap_columns(structure: Layout, data: Arrays) -> list[jax.Array]:
 def fill_gaps(structure: Layout, data: Arrays, centre: jax.Array) -> Arrays:
     """The data with the centre of the scale, (D,) or that of each point (N * D,), in the place of what is missing: on
     that scale it is 0, nearest to it for whole numbers."""
-    rows = jnp.broadcast_to(
-        centre.reshape(-1, sum(site.size for site in structure.observed)),
-        (structure.num_points, sum(site.size for site in structure.observed)),
-    )
+    numbers = sum(site.size for site in structure.observed)
+    rows = jnp.broadcast_to(centre.reshape(-1, numbers), (structure.num_points, numbers))
     filled, start = {}, 0
     for site in structure.observed:
         value = data.observed[site.name]

@@ -9,13 +9,27 @@ import numpyro.distributions as dist
 import pytest
 
 from tacit.errors import InferenceError
-from tacit.inference import Answers, InferenceOptions, Problem, amortized, densities, fit, initialize
-from tacit.inference.features import data_features, num_features
+from tacit.inference import (
+    Answers,
+    InferenceOptions,
+    Problem,
+    amortized,
+    densities,
+    estimators,
+    fit,
+    implicit_klqp,
+    initialize,
+)
+from tacit.inference.families import Latents, init_gaussian
+from tacit.inference.features import data_features, num_features, point_features
 from tacit.inference.forward.coordinates import features_of, flat
 from tacit.inference.forward.coordinates import simulated as whole_data
+from tacit.inference.parts import Parts
+from tacit.inference.planning import DEFAULT_PARTS, plan
+from tacit.inference.point_scale import point_scale
 from tacit.inference.problem import arrays, layout, run_points
 from tacit.inference.state import noise, run
-from tacit.ppl import Gamma, HalfNormal, Implicit, LogNormal, MultivariateNormal, Normal, Poisson, plate
+from tacit.ppl import Gamma, HalfNormal, Implicit, LogNormal, MultivariateNormal, Normal, Parameter, Poisson, plate
 
 KEY = jax.random.key(0)
 NAN = np.nan
@@ -103,6 +117,24 @@ def test_simulations_have_the_gaps_of_the_data_and_points_with_other_gaps_are_to
     np.testing.assert_array_equal(features[:, 2:], gaps)
 
 
+def test_a_gap_is_nothing_on_the_scale_of_its_point_too():
+    setup, _, _ = plan(LINE, InferenceOptions(objective="reverse"), DEFAULT_PARTS)
+    assert setup.point_scale
+
+    def features():
+        data = implicit_klqp.prepare(setup, KEY, arrays(LINE, setup.layout))
+        frame = init_gaussian(1, 5, 0)
+        own = point_scale(setup, data, frame)
+        return point_features(setup.layout, data.features, own, data.arrays.observed, frame, jnp.arange(5))
+
+    of_points = np.asarray(jax.jit(features)())
+    missing = np.isnan(LINE.observed["y"])
+    values, _, gaps, own = of_points.T
+    np.testing.assert_allclose(np.stack([values, own])[:, missing], 0.0, atol=1e-3)
+    assert np.all(np.abs(own[~missing]) > 1e-3)
+    np.testing.assert_array_equal(gaps, missing)
+
+
 def test_what_stands_in_the_place_of_a_missing_number_does_not_matter():
     other = dataclasses.replace(ROWS, observed={"y": np.where(np.isnan(Y), 7.0, Y).astype(np.float32)})
     ours, theirs = (arrays(problem, layout(problem)) for problem in (ROWS, other))
@@ -173,6 +205,36 @@ def test_a_density_that_is_not_that_of_the_rest_is_refused():
     for problem in (in_part, above):
         with pytest.raises(InferenceError, match="implicit_klqp"):
             initialize(KEY, problem, options=InferenceOptions(method="klqp"))
+
+
+def test_an_estimator_of_the_callers_own_is_told_what_is_missing():
+    seen = {}
+
+    def estimator(data, locals_, globals_):
+        seen.update(data)
+        return jnp.zeros(4)
+
+    options = InferenceOptions(objective="reverse", latent_samples=2, points=4, steps=100)
+    setup, _, _ = plan(ROWS, options, Parts(ratio_estimator=lambda key: estimator))
+
+    def asked():
+        data = implicit_klqp.prepare(setup, KEY, arrays(ROWS, setup.layout))
+        state = implicit_klqp.init(setup, KEY, data)
+        points = estimators.observed_points(setup, data, state, jnp.arange(4))
+        latents = Latents(jnp.zeros((1, 1)), jnp.zeros((1, 4, 0)))
+        return estimators.aligned(setup, data, state, estimator, points, latents)
+
+    jax.eval_shape(asked)
+    assert set(seen) == {"y", "y.missing"}
+    assert (seen["y.missing"].shape, seen["y.missing"].dtype) == ((4, 2), bool)
+
+
+def test_a_variational_program_that_looks_at_data_with_gaps_is_refused():
+    def q(y, N):
+        LogNormal(Parameter(0.0, name="loc") + jnp.mean(y), 1.0, name="scale")
+
+    with pytest.raises(InferenceError, match="asks for 'y', of which numbers are missing"):
+        plan(ROWS, InferenceOptions(objective="reverse"), Parts(variational=q))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from jax.scipy.linalg import solve_triangular
 
 from tacit.inference import networks
 from tacit.inference.data_network import MOST_NUMBERS
-from tacit.inference.features import flatten, robust
+from tacit.inference.features import flatten, gaps, robust
 from tacit.inference.flow import Flow
 from tacit.inference.forward import ring as rings
 from tacit.inference.forward.pair_critic import PairCritic
@@ -130,9 +130,9 @@ def flat_blanked(setup: Setup, data: Prepared, values: jax.Array) -> jax.Array:
 
 
 def _gaps(setup: Setup, data: Prepared) -> jax.Array:
-    """(N, D): which of the observed numbers are missing."""
-    none = {name: jnp.zeros(value.shape, bool) for name, value in data.arrays.observed.items()}
-    return flat(setup, none | data.arrays.missing) > 0
+    """(N, D): which of the observed numbers are missing; of points that are joined, (1, N D)."""
+    found = gaps(setup.layout, data.arrays)
+    return found.reshape(1, -1) if joined(setup.layout) else found
 
 
 def _never_observed(setup: Setup, data: Prepared) -> jax.Array:
