@@ -66,7 +66,7 @@ class OpenAnswers:
                 f"Fit {request.id} is not calibrated: {coverage_in_words(calibration)}. Give it more simulations and "
                 "steps, or fit each data set by itself."
             )
-        dataset = Dataset(arrays=self._store.data(request), dims=dict(request.dims))
+        dataset = Dataset.from_stored(self._store.data(request), dict(request.dims))
         return Answers(model.problem(dataset), options, self._store.arrays(fit, _VARIATIONAL)), dataset
 
 
@@ -79,7 +79,7 @@ def answer_table(
         InvalidInputError: With one entry for each thing that is wrong.
     """
     answers, dataset = opened.of(fit, model)
-    observed = _observed(model, dataset, body.data)
+    given = _observed(model, dataset, body.data)
     count = fit.request.draws if body.draws is None else body.draws
     if count > settings.max_draws:
         raise refused("/draws", f"At most {settings.max_draws} on this service.")
@@ -88,7 +88,7 @@ def answer_table(
     names = chosen(body.vars, own.shapes, "/vars") or sorted(own.shapes)
     columns = own.columns(names)
     check_size(columns, count, settings, "/draws")
-    found = answers.answer(observed, seed=body.seed, num_draws=count)
+    found = answers.answer(given.arrays, seed=body.seed, num_draws=count, missing=given.missing)
     figures = {name: found.diagnostics[name] for name in ("k_hat", "effective_draws", "surprise")}
     return Table(
         header={"fit": fit.request.id, "num_draws": count, "seed": body.seed, **figures, "warnings": found.warnings},
@@ -136,16 +136,25 @@ def started(
     if other:
         detail = f"{other[0]} is not as in fit {fit.request.id}, which knows posteriors at its own covariates only."
         raise refused(at("/data", other[0]), detail)
-    start = answers.start(_observed(model, dataset, {name: given.arrays[name] for name in model.observed}))
+    seen = _observed(model, dataset, {name: body.data[name] for name in model.observed})
+    start = answers.start(seen.arrays, missing=seen.missing)
     inference = {**body.inference, "objective": "forward", "start": start.model_dump()}
     return body.model_copy(update={"inference": inference})
 
 
-def _observed(model: Model, dataset: Dataset, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The observed variables, in the shapes of the fit."""
+def _observed(model: Model, dataset: Dataset, data: Mapping[str, Any]) -> Dataset:
+    """The observed variables, in the shapes of the fit and with its gaps."""
     known = [name for name in data if name in model.covariates]
     if known:
         detail = f"{known[0]} is a covariate, and stays as it was in the fit: leave it out."
         raise InvalidInputError([FieldError(at("/data", known[0]), detail)])
     fields = {name: dataclasses.replace(model.data[name], shape=dataset.arrays[name].shape) for name in model.observed}
-    return resolve(fields, data).arrays
+    given = resolve(fields, data)
+    other = [n for n in fields if not np.array_equal(given.missing.get(n, False), dataset.missing.get(n, False))]
+    if other:
+        detail = (
+            f"{other[0]} has other gaps than in the fit, which knows posteriors of data with its own gaps only: make a "
+            "fit of these data."
+        )
+        raise InvalidInputError([FieldError(at("/data", other[0]), detail)])
+    return given

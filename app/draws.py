@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.formats import VARS, Column, Group, Table
 from app.schemas.results import PosteriorQuery
-from model_registry import Model, Registry
+from model_registry import Dataset, Model, Registry
 from tacit.errors import FieldError, InvalidInputError, ModelChangedError, NotFoundError
 from tacit.fits import Fit, FitStore
 from tacit.fits.arrays import ArrayFile, Arrays
@@ -76,14 +76,14 @@ class FitDraws:
             for name in names
         ]
 
-    def data(self) -> Arrays:
+    def data(self) -> Dataset:
         """The data of the fit."""
-        return self._read_data()
+        return Dataset.from_stored(self._read_data(), self.request.dims)
 
     def data_groups(self) -> list[Group]:
         """What was observed, and the covariates it was observed at."""
         assert self._model is not None, "who wants the data has made sure of the model"
-        data = self.data()
+        data = with_nan(self.data())
         observed = data_group(self._model, "observed_data", {name: data[name] for name in self._model.observed})
         constant = data_group(self._model, "constant_data", {name: data[name] for name in self._model.covariates})
         return [group for group in (observed, constant) if group.arrays]
@@ -97,6 +97,19 @@ class FitDraws:
             "fit": self.request.id,
             "fit_seed": self.request.seed,
         }
+
+
+def with_nan(data: Dataset) -> Arrays:
+    """The fields of a model's data, with nan for what is missing: where something is, whole numbers are floats."""
+    return {
+        name: np.where(data.missing[name], np.nan, values).astype(_float_of(values)) if name in data.missing else values
+        for name, values in data.arrays.items()
+    }
+
+
+def _float_of(values: NDArray[Any]) -> type[np.floating[Any]]:
+    """A type that holds these numbers as they are, and nan."""
+    return np.float64 if values.dtype.kind == "i" else np.float32
 
 
 def fitted_model(registry: Registry, fit: Fit) -> Model:

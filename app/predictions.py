@@ -14,7 +14,8 @@ from app.formats import VARS, Column, Group, Part, Table
 from app.prediction import Prediction
 from app.schemas.results import PosteriorPredictiveCreate, PredictiveCreate
 from model_registry import Dataset, Model
-from tacit.errors import is_out_of_memory
+from tacit.errors import InferenceError, is_out_of_memory
+from tacit.inference import densities
 from tacit.predictive import log_likelihood, predict
 from tacit.settings import Settings
 
@@ -30,8 +31,8 @@ def posterior_predictive_table(
     Args:
         complete: Whether the draws themselves and the data come along, where the file has room for them.
     """
-    _check_scores(model, body)
-    dataset = Dataset(arrays=draws.data(), dims=draws.request.dims)
+    dataset = draws.data()
+    _check_scores(model, body, dataset)
     planned = prediction.from_fit(model, dataset, draws.shapes, inputs=body.inputs, pinned=body.set, wanted=body.vars)
     changed = bool(body.inputs or body.set)
     count = draws.request.draws if body.draws is None else body.draws
@@ -95,7 +96,7 @@ def _within_memory(parts: Iterator[Part]) -> Iterator[Part]:
         raise refused("/draws", detail) from error
 
 
-def _check_scores(model: Model, body: PosteriorPredictiveCreate) -> None:
+def _check_scores(model: Model, body: PosteriorPredictiveCreate, dataset: Dataset) -> None:
     """Raises InvalidInputError where a log likelihood is asked for that does not exist."""
     if not body.log_likelihood:
         return
@@ -109,6 +110,10 @@ def _check_scores(model: Model, body: PosteriorPredictiveCreate) -> None:
         raise refused(
             "/log_likelihood", f"{pinned[0]} is set, so it is not the observed one whose likelihood this would be."
         )
+    try:
+        densities.check(model.problem(dataset))
+    except InferenceError as error:
+        raise refused("/log_likelihood", f"It cannot be had: {error}.") from error
 
 
 def _predicted(planned: Prediction, count: int, seed: int, draws: FitDraws | None) -> Iterator[Part]:
@@ -132,6 +137,7 @@ def _scores(planned: Prediction, dataset: Dataset, count: int, draws: FitDraws) 
         observed={name: dataset.arrays[name] for name in model.observed},
         rows=lambda start, stop: draws.rows(planned.sampled, start, stop),
         fixed=planned.fixed,
+        missing=dataset.missing,
         plate=model.data_plate,
     )
 

@@ -21,7 +21,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
     _check_limits(body, settings)
     dataset = model.resolve(body.data)
     options = inference_options(model, dataset, body.inference)
-    data, artefact = encode_data(dataset.arrays)
+    data, artefact = encode_data(dataset.stored)
     seed = secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed
     draws = body.draws or settings.default_draws
     created_at = records.now()
@@ -31,7 +31,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
         version=model.version,
         code_hash=model.code_hash,
         fingerprint=fingerprint(
-            dataset.arrays,
+            dataset.stored,
             model=model.name,
             version=model.version,
             code_hash=model.code_hash,

@@ -64,6 +64,7 @@ def _field(name: str, field: Field) -> dict[str, Any]:
         "support": field.support,
         "description": field.description,
         "unit": field.unit,
+        "missing": field.missing,
     }
 
 
@@ -78,7 +79,11 @@ def _variable(model: Model, name: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else np.asarray(value).tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    array = np.asarray(value)
+    # JSON has no nan.
+    return (np.where(np.isnan(array), None, array) if array.dtype.kind == "f" else array).tolist()
 
 
 def data_schema(fields: Mapping[str, Field], *, title: str) -> dict[str, Any]:
@@ -101,6 +106,7 @@ def data_schema(fields: Mapping[str, Field], *, title: str) -> dict[str, Any]:
 
 def _field_schema(field: Field) -> dict[str, Any]:
     words = f"{shape_words(field.shape)}, {SUPPORTS[field.support].words}"
+    words += ", null where one is missing" if field.missing else ""
     about = f"{field.description} ({words})" if field.description else words
     unit = {"x-unit": field.unit} if field.unit else {}
     forms = [_nested_schema(field), {"$ref": "#/$defs/encoded_array"}]
@@ -113,6 +119,8 @@ def _nested_schema(field: Field) -> dict[str, Any]:
         schema = {"type": "integer", "minimum": int(INT32.min), "maximum": int(INT32.max)} | schema
     else:
         schema = {"type": "number"} | schema
+    if field.missing:
+        schema = {"anyOf": [schema, {"type": "null"}]}
     for size in reversed(field.shape):
         sizes = {"minItems": 1} if isinstance(size, str) else {"minItems": size, "maxItems": size}
         schema = {"type": "array", "items": schema, **sizes}

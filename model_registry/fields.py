@@ -39,6 +39,8 @@ class Field:
       support: which numbers are meaningful, one of `SUPPORTS`. Data outside it are refused before anything runs.
       description: what the numbers are, for the people who send them.
       unit: their unit, where they have one.
+      missing: whether numbers may be missing: null, or nan in an array. Only of an observed field. The posterior is
+        then that given the numbers that are there.
 
     Raises:
       ModelLoadError: an argument is not one of those above.
@@ -49,6 +51,7 @@ class Field:
     support: str = "real"
     description: str = ""
     unit: str = ""
+    missing: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple):
@@ -62,6 +65,8 @@ class Field:
             raise ModelLoadError(f'Field: dtype is {self.dtype!r}; write "float" or "int".')
         if self.support not in SUPPORTS:
             raise ModelLoadError(f"Field: support is {self.support!r}; write one of {', '.join(SUPPORTS)}.")
+        if not isinstance(self.missing, bool):
+            raise ModelLoadError(f"Field: missing is {self.missing!r}; write True or False.")
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -72,6 +77,11 @@ class Field:
     def numpy_dtype(self) -> type[np.generic]:
         """The dtype that the program sees."""
         return np.int32 if self.dtype == "int" else np.float32
+
+    @property
+    def stand_in(self) -> int:
+        """A number of the support that stands where one is missing; it means nothing."""
+        return 0 if SUPPORTS[self.support].contains(np.zeros(())) else 1
 
 
 def _is_size(size: object) -> bool:

@@ -3,6 +3,7 @@
 No JAX here: the front end refuses bad data before anything is queued.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,13 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model_registry.fields import SUPPORTS, Field, shape_words
-from model_registry.parsing import Parsed, at, parse, spot
+from model_registry.parsing import NO_GAPS, Parsed, at, parse, spot
 from tacit.errors import FieldError, InvalidInputError
 
 INT32 = np.iinfo(np.int32)
 FLOAT32 = np.finfo(np.float32)
 # Unknown fields beyond these are counted, not listed.
 MAX_UNKNOWN = 20
+# What ends the name of an array that says which numbers of a field are missing; no field is named so.
+MISSING = ".missing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +29,29 @@ class Dataset:
     """Data that fit a model.
 
     Attributes:
-      arrays: every field by name, in the model's order: float32 or int32, C-contiguous, read-only.
+      arrays: every field by name, in the model's order: float32 or int32, C-contiguous, read-only. Where a number is
+        missing stands the field's `stand_in`.
       dims: the size of every dimension symbol.
+      missing: by field with gaps, which of its numbers are missing: booleans of its shape.
     """
 
     arrays: Mapping[str, np.ndarray]
     dims: Mapping[str, int]
+    missing: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @property
+    def stored(self) -> dict[str, np.ndarray]:
+        """All of it but the sizes, as arrays by name."""
+        return {**self.arrays, **{f"{name}{MISSING}": gaps for name, gaps in self.missing.items()}}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, np.ndarray], dims: Mapping[str, int]) -> "Dataset":
+        """The data set of `stored`."""
+        return cls(
+            {name: array for name, array in stored.items() if not name.endswith(MISSING)},
+            dims,
+            {name.removesuffix(MISSING): array for name, array in stored.items() if name.endswith(MISSING)},
+        )
 
 
 def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -> Dataset:
@@ -39,7 +59,8 @@ def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -
 
     Args:
       fields: what is wanted, by name.
-      data: by name: a number, a nested list, a NumPy array, or `{"dtype", "shape", "data_b64"}`.
+      data: by name: a number, a nested list, a NumPy array, or `{"dtype", "shape", "data_b64"}`; of a field with
+        `missing`, None or nan for a number that is.
       pointer: where `data` stands in the request; pointers of errors begin with it.
 
     Raises:
@@ -49,6 +70,7 @@ def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -
         raise InvalidInputError([FieldError(pointer, f"data must be an object with {_listed(fields)}.")])
     errors = _unknown_fields(fields, data, pointer)
     parsed: dict[str, Parsed] = {}
+    missing: dict[str, np.ndarray] = {}
     for name, field in fields.items():
         where = at(pointer, name)
         if name not in data:
@@ -58,6 +80,12 @@ def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -
             parsed[name] = parse(name, field, data[name], pointer=where)
         except InvalidInputError as error:
             errors.extend(error.errors)
+            continue
+        gaps = np.isnan(parsed[name].numbers) & field.missing
+        if gaps.any():
+            gaps.flags.writeable = False
+            missing[name] = gaps
+            parsed[name] = parsed[name]._replace(numbers=np.where(gaps, field.stand_in, parsed[name].numbers))
     dims, mismatches = _dims(fields, parsed)
     errors += mismatches
     arrays = {name: _cast(fields[name], each.numbers) for name, each in parsed.items()}
@@ -65,7 +93,7 @@ def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -
         errors += _value_errors(name, fields[name], each, arrays[name])
     if errors:
         raise InvalidInputError(errors)
-    return Dataset(MappingProxyType(arrays), MappingProxyType(dims))
+    return Dataset(MappingProxyType(arrays), MappingProxyType(dims), MappingProxyType(missing))
 
 
 def _listed(fields: Mapping[str, Field]) -> str:
@@ -166,10 +194,8 @@ def _value_errors(name: str, field: Field, parsed: Parsed, array: np.ndarray) ->
 
 def _tests(field: Field, numbers: np.ndarray, array: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
     """Masks of unfit numbers, each with its sentence; the first that has any ends the search."""
-    yield (
-        ~np.isfinite(numbers),
-        "{spot} is {number}; only finite numbers can be fitted: leave the datum out, in every field it belongs to.",
-    )
+    yield np.isnan(numbers), f"{{spot}} is {{number}}; no value of this field may be missing. {NO_GAPS}"
+    yield np.isinf(numbers), "{spot} is {number}; only finite numbers can be fitted."
     support = SUPPORTS[field.support]
     if field.dtype == "int":
         yield (

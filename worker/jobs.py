@@ -140,7 +140,7 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
             f"Model {request.model} has changed since the fit was accepted; post the fit again to use the new code."
         )
     with meter.phase("prepare"):
-        dataset = Dataset(arrays=tools.store.data(request), dims=dict(request.dims))
+        dataset = Dataset.from_stored(tools.store.data(request), dict(request.dims))
         session = _begin(tools, request, model.problem(dataset))
     first_step = session.done
     with meter.phase("steps"):

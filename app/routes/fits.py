@@ -26,6 +26,7 @@ from app.schemas.fits import (
     SubmitHeaders,
 )
 from app.service import Service, ServiceDep
+from model_registry import Dataset
 from tacit.errors import (
     ConflictError,
     HasEndedError,
@@ -249,8 +250,18 @@ async def _answer(
 
 def _data_body(service: Service, fit: Fit) -> str:
     """Made in a thread, and already text: nothing is left for the event loop to go through."""
-    arrays = service.store.data(fit.request)
-    return FitData(fit=fit.request.id, data={name: _stored(array) for name, array in arrays.items()}).model_dump_json()
+    data = Dataset.from_stored(service.store.data(fit.request), fit.request.dims)
+    fields = {
+        name: _with_null(array, data.missing[name]) if name in data.missing else _stored(array)
+        for name, array in data.arrays.items()
+    }
+    return FitData(fit=fit.request.id, data=fields).model_dump_json()
+
+
+def _with_null(array: NDArray[Any], gaps: NDArray[np.bool_]) -> Any:
+    numbers = array.astype(object)
+    numbers[gaps] = None
+    return numbers.tolist()
 
 
 def _stored(array: NDArray[Any]) -> StoredArray:

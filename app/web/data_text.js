@@ -19,18 +19,21 @@ export function fitsInAField(value) {
   return !isEncoded(value) && size(value) <= MOST_IN_A_FIELD;
 }
 
+/** How a missing value is written; an empty place between two commas is one, too. */
+const MISSING = "NA";
+
 /** An array as text: numbers with commas, a row on each line. */
 export function toText(value, rank) {
-  if (rank === 0) return String(value);
-  if (rank === 1 && Array.isArray(value)) return value.join(", ");
-  if (rank === 2 && Array.isArray(value) && value.every(Array.isArray)) {
-    return value.map((row) => row.join(", ")).join("\n");
-  }
+  const line = (row) => row.map((each) => each ?? MISSING).join(", ");
+  if (rank === 0) return String(value ?? MISSING);
+  if (rank === 1 && Array.isArray(value)) return line(value);
+  if (rank === 2 && Array.isArray(value) && value.every(Array.isArray)) return value.map(line).join("\n");
   return JSON.stringify(value);
 }
 
 /**
- * The array that a text means: JSON, or numbers parted by commas or space, a row on each line.
+ * The array that a text means: JSON, or numbers parted by commas or space, a row on each line; null where one is
+ * missing. Whether it may be is for the service to say.
  *
  * Throws a SyntaxError that says what is wrong.
  */
@@ -44,7 +47,7 @@ export function fromText(text, rank) {
       throw new SyntaxError("This begins like JSON and is none; write numbers with commas, a row on each line.");
     }
   }
-  if (rank === 0) return toNumber(trimmed);
+  if (rank === 0) return toDatum(trimmed);
   if (rank === 1) return numbers(trimmed);
   if (rank === 2)
     return trimmed
@@ -75,9 +78,14 @@ function numbers(text) {
     );
   }
   return text
-    .split(/[\s,;]+/)
-    .filter((part) => part !== "")
-    .map(toNumber);
+    .trim()
+    .replace(/\s*[,;]$/, "")
+    .split(/\s*[,;]\s*|\s+/)
+    .map(toDatum);
+}
+
+function toDatum(text) {
+  return text === "" || text === MISSING ? null : toNumber(text);
 }
 
 /** A separator, the same for all that look alike: ";", ",", ", ", " " or the end of a line. */

@@ -2,10 +2,11 @@
 
 import { get, post } from "./api.js";
 import { shapeOf } from "./arrays.js";
+import { size } from "./data_text.js";
 import { details, fill, h, newId, table } from "./elements.js";
 import { pointsPlot, seriesPlot, wholePlot } from "./predictive_plots.js";
 import { problemNote } from "./problems.js";
-import { complete, deviation, mean, quantile, sorted } from "./statistics.js";
+import { complete, deviation, mean, quantile, range, sorted } from "./statistics.js";
 import { decoded } from "./stored_data.js";
 import { askingAnyway } from "./unconverged.js";
 import { count, failures, number, percent } from "./words.js";
@@ -49,19 +50,19 @@ async function show(place, fit, model, signal) {
   const observed = model.observed.map((field) => field.name);
   const stored = await get(`${path}/data`, { signal });
   const data = decoded(stored.data);
-  const size = observed.reduce((sum, name) => sum + stored.data[name].shape.reduce((a, b) => a * b, 1), 0);
-  if (size > MOST_VALUES) {
+  const total = observed.reduce((sum, name) => sum + size(data[name]), 0);
+  if (total > MOST_VALUES) {
     fill(
       place,
       h(
         "p",
         { class: "muted" },
-        `${count(size, "observed value")} are too many to draw here; save the predictive draws below.`,
+        `${count(total, "observed value")} are too many to draw here; save the predictive draws below.`,
       ),
     );
     return;
   }
-  const draws = Math.min(200, Math.max(20, Math.floor(NUMBERS / size)));
+  const draws = Math.min(200, Math.max(20, Math.floor(NUMBERS / total)));
   const [bands, replicated] = await Promise.all([
     post(`${path}/posterior-predictive`, { quantiles: QUANTILES, draws: DRAWS, ...askingAnyway(fit) }, { signal }),
     post(`${path}/posterior-predictive`, { draws, ...askingAnyway(fit) }, { signal }),
@@ -136,7 +137,18 @@ function covariates(model, data, dimension) {
     .filter(([, values]) => new Set(values).size > 1);
 }
 
-function listCheck({ name, values, bands, replicates, abscissae, whole }) {
+function listCheck({ name, values, bands, replicates, abscissae, whole, places: own = range(values.length) }) {
+  const present = own.filter((_, row) => values[row] !== null);
+  if (present.length === 0) {
+    return { element: h("p", { class: "muted" }, `No value of ${name} was observed.`), ready: Promise.resolve() };
+  }
+  if (present.length < values.length) {
+    // Predictions of what is missing have nothing to be compared with.
+    const kept = values.map((value, row) => (value === null ? -1 : row)).filter((row) => row >= 0);
+    const of = (list) => kept.map((row) => list[row]);
+    const known = { values: of(values), bands: bands.map(of), replicates: replicates.map(of), places: present };
+    return listCheck({ name, whole, abscissae: abscissae.map(([label, over]) => [label, of(over)]), ...known });
+  }
   const predicted = values.map((_, row) => row).filter((row) => complete([bands[0][row], bands[4][row]]));
   const inside = predicted.filter((row) => values[row] >= bands[0][row] && values[row] <= bands[4][row]).length;
   const covered = `${number(inside)} of ${count(predicted.length, "value")} of ${name}`;
@@ -153,7 +165,7 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
     abscissae.map(([label], position) => h("option", { value: position }, label)),
   );
   const showPoints = () => {
-    const [over, places] = abscissae[choice.value] ?? ["index", values.map((_, row) => row)];
+    const [over, places] = abscissae[choice.value] ?? ["index", own];
     const plot = pointsPlot({ name, values, bands, over, places, text: verdict });
     fill(points, plot.element);
     return plot.ready;
@@ -165,7 +177,7 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
       : null;
   const rows = values
     .slice(0, MOST_ROWS)
-    .map((value, row) => [String(row), number(value), ...bands.map((band) => number(band[row]))]);
+    .map((value, row) => [String(own[row]), number(value), ...bands.map((band) => number(band[row]))]);
   const header = ["Row", "Observed", "5 %", "25 %", "Median", "75 %", "95 %"];
   const element = h(
     "section",
@@ -196,7 +208,10 @@ function seriesCheck({ name, values, replicates, along, places, unit }) {
   const bands = QUANTILES.map((share) => pooled.map((numbers) => quantile(numbers, share)));
   const predicted = places.map((_, column) => column).filter((column) => complete([bands[0][column], bands[4][column]]));
   const inside = values.flatMap((row) =>
-    predicted.map((column) => row[column] >= bands[0][column] && row[column] <= bands[4][column]),
+    predicted.flatMap((column) => {
+      const value = row[column];
+      return value === null ? [] : [value >= bands[0][column] && value <= bands[4][column]];
+    }),
   );
   const share = inside.filter(Boolean).length / inside.length;
   const covered = `${percent(share)} of the values of ${name}`;

@@ -233,6 +233,7 @@ class ModelField(Answer):
     support: str
     description: str = ""
     unit: str = ""
+    missing: bool = False
 
 
 class ModelVariable(Answer):

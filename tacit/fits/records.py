@@ -124,10 +124,11 @@ class FitRequest(Record):
 
     `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
     default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it
-    is: the owner of the API key that asked for it, None when none was needed.
+    is: the owner of the API key that asked for it, None when none was needed. Since form 3 the data may say which of
+    their numbers are missing.
     """
 
-    form: int = 2
+    form: int = 3
 
     id: str
     model: str
