@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 
-# A GPU would round the factors of a product to 10 bits, which sent a fit astray (docs/experiments.md). Another precision
-# is kept where the user asks JAX for it.
+# A GPU would round the factors of a product to 10 bits, which sent a fit astray (docs/experiments.md). Another
+# precision is kept where the user asks JAX for it.
 if jax.config.jax_default_matmul_precision is None:
     jax.config.update("jax_default_matmul_precision", "highest")
 
