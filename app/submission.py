@@ -2,12 +2,17 @@
 
 import re
 import secrets
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
+
+from numpy.typing import NDArray
 
 from app.schemas.fits import FitCreate
 from app.schemas.kinds import MAX_SEED
 from app.validation import inference_options
 from model_registry import Model
+from tacit.engine import ENGINE_REVISION
 from tacit.errors import FieldError, InvalidInputError
 from tacit.fits import FitRequest, Priority, fingerprint, new_fit_id, records
 from tacit.fits.addresses import is_public
@@ -36,6 +41,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
             version=model.version,
             code_hash=model.code_hash,
             options=options,
+            engine_revision=ENGINE_REVISION,
             seed=seed,
             draws=draws,
         ),
@@ -50,6 +56,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
         data=artefact,
         created_at=created_at,
         owner=owner,
+        engine_revision=ENGINE_REVISION,
     )
     return request, data
 
@@ -96,10 +103,21 @@ def _check_limits(body: FitCreate, settings: Settings) -> None:
         raise InvalidInputError(errors)
 
 
-def again(request: FitRequest, settings: Settings) -> FitRequest:
-    """The same request, as another fit."""
+def again(request: FitRequest, arrays: Mapping[str, NDArray[Any]], settings: Settings) -> FitRequest:
+    """The same request with the same data, as another fit: by the engine of today."""
     moment = records.now()
     changes = {
+        "fingerprint": fingerprint(
+            arrays,
+            model=request.model,
+            version=request.version,
+            code_hash=request.code_hash,
+            options=request.options,
+            engine_revision=ENGINE_REVISION,
+            seed=request.seed,
+            draws=request.draws,
+        ),
+        "engine_revision": ENGINE_REVISION,
         "id": new_fit_id(moment),
         "created_at": moment,
         "device": settings.device,

@@ -172,7 +172,7 @@ class UnavailableError(TacitError):
 
 
 class TooNewError(UnavailableError):
-    """A record was written by a newer version; a process of that version can go on with it."""
+    """A record, or what a fit asks for, is of a newer version; a process of that version can go on with it."""
 
 
 class AccessError(TacitError):

@@ -13,6 +13,7 @@ from app.bodies import JsonRoute
 from app.errors import TABLE, answer, problems
 from app.schemas.system import Alive, BrokenModel, Ready, Version, WorkerState
 from app.service import Service, ServiceDep
+from tacit.engine import ENGINE_REVISION
 from tacit.errors import FieldError, UnavailableError
 from tacit.fits import keys
 
@@ -67,7 +68,13 @@ async def get_metrics(request: Request, service: ServiceDep) -> Response:
 @router.get("/version", response_model=Version, responses=problems())
 async def get_version() -> Version:
     """What runs here."""
-    return Version(version=version("tacit"), api="v1", python=platform.python_version(), jax=version("jax"))
+    return Version(
+        version=version("tacit"),
+        api="v1",
+        engine_revision=ENGINE_REVISION,
+        python=platform.python_version(),
+        jax=version("jax"),
+    )
 
 
 async def _missing_redis(service: Service) -> list[FieldError]:

@@ -124,8 +124,9 @@ class FitRequest(Record):
 
     `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
     default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it
-    is: the owner of the API key that asked for it, None when none was needed. Since form 3 the data may say which of
-    their numbers are missing.
+    is: the owner of the API key that asked for it, None when none was needed. `engine_revision` is that of the engine
+    whose draws are wanted (`tacit.engine`); None, which is older than any, in requests from before it was recorded.
+    Since form 3 there is a revision, and the data may say which of their numbers are missing.
     """
 
     form: int = 3
@@ -147,6 +148,7 @@ class FitRequest(Record):
     created_at: datetime
     retried_from: str | None = None
     owner: str | None = None
+    engine_revision: int | None = None
 
 
 class Attempt(Record):

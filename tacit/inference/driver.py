@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.compilation import counted, once
+from tacit.engine import ENGINE_REVISION
 from tacit.errors import DivergedError, InferenceError
 from tacit.inference import amortized, constants, finish, forward, implicit_klqp, laws, restarts, stopping
 from tacit.inference.families import GaussianBlocks
@@ -30,6 +31,8 @@ FIRST_CHUNK = 25
 # A fit ends when, within one chunk, more than this share of its updates, or of its simulations, was not finite.
 DIVERGED_SHARE = 0.5
 FAILED_SHARE = 0.9
+# In a checkpoint, the revision of the engine that made it.
+_REVISION = "engine_revision"
 
 
 class Progress(NamedTuple):
@@ -214,7 +217,12 @@ def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Upd
 
 
 def finalize(session: Session, num_draws: int) -> Fit:
-    """Draws from q, and judges the fit."""
+    """Draws from q, and judges the fit. The figures name the engine's revision."""
+    found = _finalize(session, num_draws)
+    return found._replace(diagnostics=found.diagnostics | {"engine_revision": ENGINE_REVISION})
+
+
+def _finalize(session: Session, num_draws: int) -> Fit:
     compiled = _compiled(session.setup)
     judged = None
     if session.setup.restarts > 1:
@@ -241,7 +249,8 @@ def save(session: Session) -> dict[str, np.ndarray]:
     tree = (session.sample_key, session.data, session.state, session.watch)
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     named = {jax.tree_util.keystr(path): np.asarray(_without_key_type(leaf)) for path, leaf in leaves}
-    return {**named, "history": np.array(session.history).reshape(-1, 1 + 3 * session.setup.restarts)}
+    history = np.array(session.history).reshape(-1, 1 + 3 * session.setup.restarts)
+    return {**named, "history": history, _REVISION: np.array(ENGINE_REVISION)}
 
 
 def load(
@@ -254,8 +263,12 @@ def load(
     """The session that `save` was given, for the same problem, options and parts.
 
     Raises:
-      InferenceError: the checkpoint is not of such a session.
+      InferenceError: the checkpoint is not of such a session, or another revision of the engine made it.
     """
+    revision = saved.get(_REVISION)
+    if revision is None or int(revision) != ENGINE_REVISION:
+        made_by = "an engine without a number" if revision is None else f"revision {revision} of the engine"
+        raise InferenceError(f"the checkpoint was made by {made_by}, and this is revision {ENGINE_REVISION}")
     setup, rates, options = plan(problem, options or InferenceOptions(), parts)
     compiled = _compiled(setup)
     # What has options of its own for the compiler cannot be part of another program, as it would be here.

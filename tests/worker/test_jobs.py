@@ -1,5 +1,6 @@
 """The job, in this process."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 import redis
 
+from app.draws import DIAGNOSTICS
 from model_registry import load_registry
 from tacit import inference
+from tacit.engine import ENGINE_REVISION
 from tacit.fits import FitFailure, FitRequest, FitStore, Outcome, Status, arrays, keys, metrics
 from tacit.fits.events import EventLog
 from tacit.settings import Settings
@@ -111,6 +114,20 @@ def test_a_checkpoint_of_something_else_is_not_fatal(
         outcome = _run(tools, request)
     assert (outcome.status, outcome.first_step) == (Status.SUCCEEDED, 0)
     assert "begins anew" in caplog.text
+
+
+def test_a_checkpoint_of_another_engine_is_not_gone_on_with(
+    tools: Tools, store: FitStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = submit_example(store, steps=STEPS)
+    older = {**_checkpoints(tools, request)[0], "engine_revision": np.array(ENGINE_REVISION - 1)}
+    store.put_checkpoint(request.id, 1, 25, older)
+    with caplog.at_level(logging.WARNING):
+        outcome = _run(tools, request)
+    assert (outcome.status, outcome.first_step) == (Status.SUCCEEDED, 0)
+    assert f"made by revision {ENGINE_REVISION - 1} of the engine" in caplog.text
+    figures = json.loads(store.artefact(store.fit(request.id), DIAGNOSTICS))
+    assert figures["engine_revision"] == ENGINE_REVISION
 
 
 def test_a_checkpoint_that_cannot_be_kept_is_not_fatal(
