@@ -205,7 +205,7 @@ class SimulationPool:
 
     def _wait_for_start(self, task: _Task, reason: str) -> "_Process | None":
         """Leaves the task to other processes, or fails all that wait. The process, as soon as one can be started."""
-        reason = f"The processes that run simulators cannot be started: {reason}"
+        reason = f"The processes that run simulators cannot be started: {reason}."
         _log.error("%s", reason)
         with self._lock:
             if self.stopped:
