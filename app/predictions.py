@@ -14,7 +14,8 @@ from app.formats import VARS, Column, Group, Part, Table
 from app.prediction import Prediction
 from app.schemas.results import PosteriorPredictiveCreate, PredictiveCreate
 from model_registry import Dataset, Model
-from tacit.errors import InferenceError, is_out_of_memory
+from tacit import simulation_pool
+from tacit.errors import InferenceError, UnavailableError, is_out_of_memory
 from tacit.inference import densities
 from tacit.predictive import log_likelihood, predict
 from tacit.settings import Settings
@@ -39,7 +40,7 @@ def posterior_predictive_table(
     columns = _columns(planned, dict.fromkeys(planned.variables, "predictions" if changed else "posterior_predictive"))
     parts = _predicted(planned, count, body.seed, draws)
     if body.log_likelihood:
-        scores = _within_memory(_scores(planned, dataset, count, draws))
+        scores = _computed(_scores(planned, dataset, count, draws))
         first = next(scores)
         columns += [_score_column(model, name, values) for name, values in first.items()]
         parts = _beside(parts, chain([first], scores), _LOG_LIKELIHOOD)
@@ -81,19 +82,24 @@ def _finished(table: Table, body: PredictiveCreate, settings: Settings) -> Table
     """Checked for its size, begun, and to be made into quantiles if those are asked for."""
     check_size(table.columns, table.rows, settings, "/draws")
     # The first part shows whether the program compiles and runs, while an error can still be told.
-    parts = _within_memory(table.parts)
+    parts = _computed(table.parts)
     return replace(table, parts=chain([next(parts)], parts), probabilities=body.quantiles)
 
 
-def _within_memory(parts: Iterator[Part]) -> Iterator[Part]:
-    """The same parts. What a program needs in between its variables, no check of their sizes can tell."""
+def _computed(parts: Iterator[Part]) -> Iterator[Part]:
+    """The same parts; what JAX raises while they are computed becomes an error that says what to do.
+
+    What a program needs in between its variables, no check of their sizes can tell.
+    """
     try:
         yield from parts
     except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        detail = "This machine has not the memory for it: ask for fewer draws, or for smaller inputs."
-        raise refused("/draws", detail) from error
+        if is_out_of_memory(error):
+            detail = "This machine has not the memory for it: ask for fewer draws, or for smaller inputs."
+            raise refused("/draws", detail) from error
+        if trouble := simulation_pool.trouble():
+            raise UnavailableError(trouble) from error
+        raise
 
 
 def _check_scores(model: Model, body: PosteriorPredictiveCreate, dataset: Dataset) -> None:

@@ -11,6 +11,7 @@
     |- InferenceError          a fit cannot be set up or broke down
     |   |- NotReparameterizableError
     |   `- DivergedError
+    |- SimulationError         one simulation in another process came to nothing
     |- InvalidInputError       what a user sent does not fit; names each field
     |   `- KeyReusedError        an idempotency key stood for another request
     |- TableError              a file has no table that can be read
@@ -86,6 +87,10 @@ class NotReparameterizableError(InferenceError):
 
 class DivergedError(InferenceError):
     """Steps stayed non-finite; the fit was stopped."""
+
+
+class SimulationError(TacitError):
+    """A simulation in another process came to nothing: it raised, was out of time, or its process ended."""
 
 
 class FieldError(NamedTuple):

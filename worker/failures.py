@@ -35,12 +35,18 @@ _SAID_ON_PURPOSE: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def explain(error: Exception, *, timeout_s: int) -> FitFailure:
-    """What to tell the user about an exception that ended a fit."""
+def explain(error: Exception, *, timeout_s: int, simulators: str | None = None) -> FitFailure:
+    """What to tell the user about an exception that ended a fit.
+
+    Args:
+        simulators: Why the processes that run simulators cannot be started, where they cannot.
+    """
     if isinstance(error, JobTimeoutException):
         return timed_out(timeout_s)
     if is_out_of_memory(error):
         return FitFailure(code="out_of_memory", message="The fit needs more memory than the worker has.")
+    if simulators is not None:
+        return FitFailure(code="simulators_unavailable", message=simulators)
     for kind, code in _SAID_ON_PURPOSE:
         if isinstance(error, kind):
             return FitFailure(code=code, message=str(error))

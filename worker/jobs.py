@@ -14,7 +14,7 @@ import redis
 
 from model_registry import Registry
 from model_registry.resolution import Dataset
-from tacit import inference, logs
+from tacit import inference, logs, simulation_pool
 from tacit.errors import InferenceError, ModelChangedError, TacitError, UnavailableError
 from tacit.fits import (
     Artefact,
@@ -127,7 +127,7 @@ def _outcome(tools: Tools, request: FitRequest, attempt: int, meter: Meter) -> O
             status=Status.FAILED,
             finished_at=records.now(),
             attempt=attempt,
-            error=failures.explain(error, timeout_s=request.timeout_s),
+            error=failures.explain(error, timeout_s=request.timeout_s, simulators=simulation_pool.trouble()),
             progress=report.last,
         )
 

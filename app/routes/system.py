@@ -13,6 +13,7 @@ from app.bodies import JsonRoute
 from app.errors import TABLE, answer, problems
 from app.schemas.system import Alive, BrokenModel, Ready, Version, WorkerState
 from app.service import Service, ServiceDep
+from tacit import simulation_pool
 from tacit.engine import ENGINE_REVISION
 from tacit.errors import FieldError, UnavailableError
 from tacit.fits import keys
@@ -33,6 +34,7 @@ async def get_readyz(request: Request, service: ServiceDep) -> Any:
     missing = [
         *await _missing_redis(service),
         *await _missing_store(service),
+        *_missing_simulators(),
     ]
     workers = [] if missing else await service.live_workers()
     device = service.settings.device
@@ -83,6 +85,12 @@ async def _missing_redis(service: Service) -> list[FieldError]:
     except UnavailableError as error:
         return [FieldError("/redis", str(error))]
     return []
+
+
+def _missing_simulators() -> list[FieldError]:
+    """Predictions of a simulator that is not JAX are made in processes of the API."""
+    trouble = simulation_pool.trouble()
+    return [] if trouble is None else [FieldError("/simulators", trouble)]
 
 
 async def _missing_store(service: Service) -> list[FieldError]:
