@@ -68,7 +68,7 @@ class Measurements:
 
     def start(self) -> None:
         """Fit once, and read from the events when it began to compute."""
-        fit_id = self._post(steps=200)
+        fit_id = self._post(steps=300)
         fit = self._service.wait_ended(fit_id)
         assert fit["status"] == "succeeded", fit
         items = self._service.client.get(f"/v1/fits/{fit_id}/events").json()["items"]
@@ -81,7 +81,7 @@ class Measurements:
     def cancel_waiting(self) -> None:
         running = self._post(steps=ENDLESS)
         self._service.wait_running(running)
-        self._cancel("cancelled while it waits", self._post(steps=200))
+        self._cancel("cancelled while it waits", self._post(steps=300))
         self._cancel("cancelled while it runs", running)
 
     def cancel_at_once(self) -> None:
@@ -94,7 +94,7 @@ class Measurements:
         progress = self._service.fit(fit_id)["progress"]
         assert progress is None, f"it does not compile any more: {progress}"
         self._cancel("cancelled while it compiles", fit_id)
-        self._service.wait_ended(self._post(steps=200))
+        self._service.wait_ended(self._post(steps=300))
 
     def _cancel(self, name: str, fit_id: str) -> None:
         asked = time.time()

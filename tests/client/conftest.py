@@ -6,7 +6,7 @@ from tacit.client import Client, Fit
 from tests.running import Up
 
 COUNTS = [6, 3, 1, 8, 7, 0, 6, 4, 7, 5]
-SHORT = {"inference": {"steps": 200}, "draws": 100}
+SHORT = {"inference": {"steps": 300}, "draws": 100}
 
 
 @pytest.fixture(scope="session")

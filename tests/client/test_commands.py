@@ -19,7 +19,7 @@ from tests.client.conftest import COUNTS
 from tests.client.faults import faulty, refuse
 from tests.running import Up
 
-SHORT = ("-i", "steps=200", "--draws", "100")
+SHORT = ("-i", "steps=300", "--draws", "100")
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_what_goes_wrong_is_said_and_has_a_code(run: Any, arguments: tuple[str, 
 )
 def test_what_is_wrong_with_data_is_said(run: Any, content: str | bytes, says: str) -> None:
     expected = 0 if "not used" in says else Exit.REFUSED
-    result = run("fit", "poisson-rate", "-", "-i", "steps=200", "--detach", input=content, expect=expected)
+    result = run("fit", "poisson-rate", "-", "-i", "steps=300", "--detach", input=content, expect=expected)
     assert says in result.stderr
     if expected == 0:
         run("cancel", result.stdout.strip())

@@ -10,7 +10,7 @@ import pytest
 from tacit.fits import NOT_CONVERGED, FitFailure, FitStore, LocalBlobs, Outcome, Status, new_fit_id, records
 from tests.running import Up, wait_for
 
-SHORT = {"inference": {"steps": 200}, "draws": 100}
+SHORT = {"inference": {"steps": 300}, "draws": 100}
 
 
 def _example(service: Up, model: str) -> dict[str, object]:
@@ -104,9 +104,9 @@ def test_who_waits_gets_the_fit_as_soon_as_it_has_ended(service: Up) -> None:
     answer = service.client.get(f"/v1/fits/{fit['id']}", params={"wait": 60}, timeout=90)
     assert answer.json()["status"] == "succeeded"
     ended = answer.json()
-    assert service.client.get(ended["links"]["diagnostics"]).json()["figures"]["steps"] == 200
+    assert service.client.get(ended["links"]["diagnostics"]).json()["figures"]["steps"] == 300
     losses = service.client.get(ended["links"]["losses"]).json()
-    assert losses["step"][-1] == 200
+    assert losses["step"][-1] == 300
     assert len({len(values) for name, values in losses.items() if name != "fit"}) == 1
 
 

@@ -111,7 +111,7 @@ def running(one_worker: Running) -> Running:
 def test_fits_are_done_by_one_warm_child(running: Running) -> None:
     child = running.info.child_pid
     for model in ("poisson-rate", "eight-schools", "poisson-rate"):
-        fit = running.wait_ended(running.submit(steps=200, model=model))
+        fit = running.wait_ended(running.submit(steps=300, model=model))
         assert fit.status is Status.SUCCEEDED, fit
         assert running.store.arrays(fit, POSTERIOR)
         assert fit.outcome is not None
@@ -166,7 +166,7 @@ def test_attempts_that_get_nowhere_are_bounded(settings: Settings, store: FitSto
         assert fit.outcome.error.code == "worker_lost"
         assert "2 times" in fit.outcome.error.message
         assert "SIGKILL" in fit.outcome.error.message
-        assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+        assert running.wait_ended(running.submit(steps=300)).status is Status.SUCCEEDED
 
 
 def test_a_worker_that_is_told_to_stop_keeps_what_was_computed(
@@ -189,7 +189,7 @@ def test_a_worker_that_is_told_to_stop_keeps_what_was_computed(
 def test_a_child_that_dies_idle_costs_nothing(running: Running) -> None:
     pid = running.kill_child()
     wait_for(lambda: not alive(pid), what="the child to die")
-    fit = running.wait_ended(running.submit(steps=200))
+    fit = running.wait_ended(running.submit(steps=300))
     assert (fit.status, len(fit.attempts)) == (Status.SUCCEEDED, 1)
 
 
@@ -207,12 +207,12 @@ def test_a_child_that_dies_while_it_gets_ready_is_replaced(settings: Settings, q
 def test_a_fit_ends_at_its_timeout(running: Running) -> None:
     child = running.info.child_pid
     # Compiled first: compiling cannot be interrupted, and would have to be killed.
-    running.wait_ended(running.submit(steps=200))
+    running.wait_ended(running.submit(steps=300))
     fit = running.wait_ended(running.submit(steps=ENDLESS, timeout_s=1))
     assert fit.outcome is not None
     assert fit.outcome.error is not None
     assert (fit.status, fit.outcome.error.code) == (Status.FAILED, "timeout")
-    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+    assert running.wait_ended(running.submit(steps=300)).status is Status.SUCCEEDED
     assert running.info.child_pid == child, "the child did not have to be killed"
 
 
@@ -225,12 +225,12 @@ def test_a_hung_child_is_killed_after_its_timeout(running: Running) -> None:
     assert fit.outcome.error is not None
     assert fit.outcome.error.code == "timeout"
     assert not alive(pid)
-    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+    assert running.wait_ended(running.submit(steps=300)).status is Status.SUCCEEDED
 
 
 def test_waiting_for_room_does_not_count_against_the_timeout(running: Running) -> None:
-    running.wait_ended(running.submit(steps=200))
-    fit_id = running.submit(steps=200, timeout_s=10)
+    running.wait_ended(running.submit(steps=300))
+    fit_id = running.submit(steps=300, timeout_s=10)
     wait_for(lambda: running.info.fit == fit_id, what="the child to get the fit")
     child = running.info.child_pid
     limits = resource.prlimit(child, resource.RLIMIT_FSIZE)
@@ -254,7 +254,7 @@ def test_waiting_for_room_does_not_count_against_the_timeout(running: Running) -
 def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running) -> None:
     child = running.info.child_pid
     # Compiled first: between two chunks the child can stop by itself.
-    running.wait_ended(running.submit(steps=200))
+    running.wait_ended(running.submit(steps=300))
     fit_id = running.submit(steps=ENDLESS)
     running.wait_running(fit_id)
     running.store.request_cancel(fit_id)
@@ -263,7 +263,7 @@ def test_a_running_fit_is_cancelled_and_its_child_stays_warm(running: Running) -
     assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
     assert fit.outcome is not None
     assert fit.outcome.progress is not None
-    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+    assert running.wait_ended(running.submit(steps=300)).status is Status.SUCCEEDED
     assert running.info.child_pid == child
 
 
@@ -276,13 +276,13 @@ def test_a_child_that_does_not_stop_by_itself_is_killed(running: Running) -> Non
     fit = running.wait_ended(fit_id)
     assert (fit.status, len(fit.attempts)) == (Status.CANCELLED, 1)
     assert not alive(pid)
-    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+    assert running.wait_ended(running.submit(steps=300)).status is Status.SUCCEEDED
 
 
 def test_a_cancelled_fit_that_still_waits_is_not_begun(running: Running) -> None:
     first = running.submit(steps=ENDLESS)
     running.wait_running(first)
-    second = running.submit(steps=200)
+    second = running.submit(steps=300)
     running.store.request_cancel(second)
     running.store.request_cancel(first)
     fit = running.wait_ended(second)
@@ -304,24 +304,24 @@ def test_an_operator_can_stop_a_job(running: Running) -> None:
     running.wait_running(fit_id)
     send_stop_job_command(running.queue.connection, fit_id, serializer=running.queue.serializer)
     assert running.wait_ended(fit_id).status is Status.CANCELLED
-    assert running.wait_ended(running.submit(steps=200)).status is Status.SUCCEEDED
+    assert running.wait_ended(running.submit(steps=300)).status is Status.SUCCEEDED
 
 
 def test_a_changed_model_is_not_fitted(running: Running) -> None:
-    fit = running.wait_ended(running.submit(steps=200, code_hash="0" * 64))
+    fit = running.wait_ended(running.submit(steps=300, code_hash="0" * 64))
     assert fit.outcome is not None
     assert fit.outcome.error is not None
     assert fit.outcome.error.code == "model_changed"
 
 
 def test_a_fit_for_a_newer_engine_is_left_to_a_newer_worker(running: Running) -> None:
-    wanted = running.submit(steps=100, engine_revision=ENGINE_REVISION + 1)
+    wanted = running.submit(steps=300, engine_revision=ENGINE_REVISION + 1)
     wait_for(
         lambda: f"Fit {wanted} is for revision {ENGINE_REVISION + 1}" in running.log.read_text(),
         what="the worker to leave it alone",
     )
     # Those after it do not wait for it, and one that no engine was named for is computed.
-    after = running.submit(steps=100, engine_revision=None)
+    after = running.submit(steps=300, engine_revision=None)
     assert running.wait_ended(after).status is Status.SUCCEEDED
     fit = running.store.fit(wanted)
     assert (fit.status, fit.attempts) == (Status.QUEUED, ())
@@ -331,7 +331,7 @@ def test_a_fit_for_a_newer_engine_is_left_to_a_newer_worker(running: Running) ->
 def test_damaged_data_fail_the_fit_and_are_named(running: Running) -> None:
     first = running.submit(steps=2500)
     running.wait_running(first)
-    second = running.submit(steps=200)
+    second = running.submit(steps=300)
     path = running.settings.data_dir / "store" / "fits" / second / "data.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     fit = running.wait_ended(second)
@@ -344,17 +344,17 @@ def test_damaged_data_fail_the_fit_and_are_named(running: Running) -> None:
 def test_jobs_that_are_no_fits_do_no_harm(running: Running) -> None:
     running.queue.enqueue_call("os.getpid", job_id="nonsense", timeout=5)
     running.queue.enqueue_call("os.abort", job_id=new_fit_id(), timeout=5)
-    fit = running.wait_ended(running.submit(steps=200))
+    fit = running.wait_ended(running.submit(steps=300))
     assert fit.status is Status.SUCCEEDED
     wait_for(lambda: not running.connection.keys("rq:job:*"), what="the jobs to be gone")
 
 
 def test_a_decided_fit_is_not_run_again(running: Running) -> None:
-    fit_id = running.submit(steps=200)
+    fit_id = running.submit(steps=300)
     before = running.wait_ended(fit_id)
     requeue(running.queue, before.request)
     wait_for(lambda: not waiting(running.queue), what="the queue to be empty")
-    running.wait_ended(running.submit(steps=200))
+    running.wait_ended(running.submit(steps=300))
     assert running.store.fit(fit_id) == before
 
 
@@ -389,10 +389,10 @@ def test_a_fit_beyond_the_limit_waits_until_another_has_ended(
     with started("worker", env=env, log=log), started("worker", env=env, log=log):
         running = Running(settings, store, queue, log)
         wait_for(lambda: len(workers.live(queue.connection)) == 2, what="two workers")
-        first, second = running.submit(steps=ENDLESS), running.submit(steps=200)
+        first, second = running.submit(steps=ENDLESS), running.submit(steps=300)
         running.wait_running(first)
         wait_for(lambda: queue.connection.hexists(keys.held("cpu"), second), what="the second to be held")
-        other = submit_example(store, steps=200, owner="key_other")
+        other = submit_example(store, steps=300, owner="key_other")
         requeue(queue, other)
         assert running.wait_ended(other.id).status is Status.SUCCEEDED
         assert store.fit(second).status is Status.QUEUED
