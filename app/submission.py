@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 
 from app.schemas.fits import FitCreate
 from app.schemas.kinds import MAX_SEED
-from app.validation import inference_options
-from model_registry import Model
+from app.validation import inference_options, resolved_inference
+from model_registry import Dataset, Model
 from tacit.errors import FieldError, InvalidInputError
 from tacit.fits import FitRequest, Priority, fingerprint, new_fit_id, records
 from tacit.fits.addresses import is_public
+from tacit.fits.arrays import Arrays
 from tacit.fits.store import encode_data
 from tacit.fits.webhooks import Hook
 from tacit.settings import Settings
@@ -40,6 +41,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
             draws=draws,
         ),
         options=options,
+        resolved_options=resolved_inference(model, dataset, options),
         seed=seed,
         draws=draws,
         timeout_s=body.timeout_s or settings.fit_timeout_s,
@@ -96,13 +98,16 @@ def _check_limits(body: FitCreate, settings: Settings) -> None:
         raise InvalidInputError(errors)
 
 
-def again(request: FitRequest, settings: Settings) -> FitRequest:
-    """The same request, as another fit."""
+def again(request: FitRequest, model: Model, arrays: Arrays, settings: Settings) -> FitRequest:
+    """The same request, as another fit of the same data."""
+    dataset = Dataset(arrays=arrays, dims=request.dims)
     moment = records.now()
     changes = {
         "id": new_fit_id(moment),
         "created_at": moment,
         "device": settings.device,
+        # An engine of another version may choose otherwise.
+        "resolved_options": resolved_inference(model, dataset, request.options),
         "retried_from": request.id,
     }
     return request.model_copy(update=changes)

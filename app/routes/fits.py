@@ -181,7 +181,8 @@ async def retry_fit(
         raise ModelChangedError(f"Model {model.name} has changed since this fit; post it anew to use the new code.")
     data = await service.blocking(service.store.encoded_data, fit.request)
     await service.check_redis()
-    again = submission.again(fit.request, service.settings)
+    arrays = await service.blocking(service.store.data, fit.request)
+    again = await service.blocking(submission.again, fit.request, model, arrays, service.settings)
     accept = partial(admit, service.store, service.quota, again, data, fresh=True)
     # What is asked for stands in the path, not in a body; no body of a request for a fit is equal to this.
     asked = f"retry {fit_id}".encode()

@@ -323,7 +323,8 @@ def test_validate(client: Client) -> None:
     assert found["data"] == {"x": [4, 3], "y": [4]}
     assert found["variables"]["w"] == {"shape": [3], "dtype": "float32", "role": "latent"}
     assert found["variables"]["y"] == {"shape": [4], "dtype": "float32", "role": "observed"}
-    assert found["inference"]["steps"] == 500
+    assert found["inference"]["steps"] == found["resolved_inference"]["steps"] == 500
+    assert found["resolved_inference"]["family"] == "automatic"
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from tests.app.client import Client
 
 
 def _written_before(client: Client, store: FitStore, folder: Path) -> str:
-    """A fit with its result, as the first form of requests (no owner, no priority) had them on the disk."""
+    """A fit with its result, as the second form of requests (no resolved options) had them on the disk."""
     made = client.post("/v1/fits", json={**EIGHT_SCHOOLS, "draws": DRAWS}).json()["id"]
     succeed(store, made)
     old = new_fit_id()
     (folder / made).rename(folder / old)
-    _change(folder / old / "request.json", id=old, form=FitRequest.newest_form() - 1, owner=..., priority=...)
+    _change(folder / old / "request.json", id=old, form=FitRequest.newest_form() - 1, resolved_options=...)
     return old
 
 
@@ -28,9 +28,9 @@ def _change(path: Path, **changes: Any) -> None:
 
 def test_fits_of_the_form_before_are_served(client: Client, store: FitStore, settings: Settings) -> None:
     old = _written_before(client, store, settings.data_dir / "store" / "fits")
-    assert FitRequest.newest_form() == 2, "describe the form before the newest above"
+    assert FitRequest.newest_form() == 3, "describe the form before the newest above"
     shown = client.get(f"/v1/fits/{old}").json()
-    assert (shown["id"], shown["status"], shown["priority"]) == (old, "succeeded", "normal")
+    assert (shown["id"], shown["status"], shown["resolved_inference"]) == (old, "succeeded", None)
     assert client.get(f"/v1/fits/{old}/posterior").json()["vars"]["mu"] == make_draws()["mu"].tolist()
     for part in ("summary", "diagnostics", "losses"):
         assert client.get(f"/v1/fits/{old}/{part}").status_code == 200
