@@ -123,9 +123,9 @@ class FitRequest(Record):
     """An accepted request, completely resolved: a worker needs this and the arrays, nothing else.
 
     `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (the engine chooses
-    what is None), `resolved_options` the same with what it chooses, for people to read (empty in fits of earlier forms),
-    `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it is: the owner of the API key
-    that asked for it, None when none was needed.
+    what is None), `resolved_options` the same with what it chooses, for people to read (empty in fits of earlier
+    forms), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it is: the owner of the
+    API key that asked for it, None when none was needed.
     """
 
     form: int = 3

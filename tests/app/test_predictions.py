@@ -53,19 +53,19 @@ model = Model(name="breaking", title="T", description="D", program=program,
               data={"x": Field((2,))}, example={"x": [1.0, 2.0]})
 """
 
-# Runs at an even number of points only.
-PAIRED = """
-import jax.numpy as jnp
+# Does not run at seven points.
+NOT_SEVEN = """
 from model_registry import Field, Model
 from tacit.ppl import Normal, plate
 
 def program(N):
     rate = Normal(0.0, 1.0, name="rate")
-    halves = jnp.zeros(N).reshape(2, -1)
+    if N == 7:
+        raise ValueError("not seven")
     with plate("N", N):
-        Normal(rate + halves.ravel(), 1.0, name="x")
+        Normal(rate, 1.0, name="x")
 
-model = Model(name="paired", title="T", description="D", program=program,
+model = Model(name="not-seven", title="T", description="D", program=program,
               data={"x": Field(("N",))}, example={"x": [1.0, 2.0]})
 """
 
@@ -94,7 +94,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, redis_server: Any, jax_ca
     (folder / "models" / "simulated.py").write_text(SIMULATOR)
     (folder / "models" / "greedy.py").write_text(GREEDY)
     (folder / "models" / "breaking.py").write_text(BREAKING)
-    (folder / "models" / "paired.py").write_text(PAIRED)
+    (folder / "models" / "not_seven.py").write_text(NOT_SEVEN)
     return Settings(
         data_dir=folder / "data",
         redis_url=f"{redis_server.url}?db=511",
@@ -345,8 +345,8 @@ def test_validate(client: Client) -> None:
 
 
 def test_data_that_the_program_does_not_run_at_are_refused_before_anything_is_queued(client: Client) -> None:
-    assert client.post("/v1/fits", json={"model": "paired", "data": {"x": [1, 2, 3, 4]}}).status_code == 202
-    answer = client.post("/v1/fits", json={"model": "paired", "data": {"x": [1, 2, 3]}})
+    assert client.post("/v1/fits", json={"model": "not-seven", "data": {"x": [1] * 6}}).status_code == 202
+    answer = client.post("/v1/fits", json={"model": "not-seven", "data": {"x": [1] * 7}})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/data")
     assert "The model does not run at these data" in answer.json()["detail"]
 
