@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from app.schemas.fits import FitCreate
 from app.schemas.kinds import MAX_SEED
-from app.validation import inference_options
-from model_registry import Model
+from app.validation import inference_options, resolved_inference
+from model_registry import Dataset, Model
 from tacit.engine import ENGINE_REVISION
 from tacit.errors import FieldError, InvalidInputError
 from tacit.fits import FitRequest, Priority, fingerprint, new_fit_id, records
@@ -46,6 +46,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
             draws=draws,
         ),
         options=options,
+        resolved_options=resolved_inference(model, dataset, options),
         seed=seed,
         draws=draws,
         timeout_s=body.timeout_s or settings.fit_timeout_s,
@@ -103,8 +104,9 @@ def _check_limits(body: FitCreate, settings: Settings) -> None:
         raise InvalidInputError(errors)
 
 
-def again(request: FitRequest, arrays: Mapping[str, NDArray[Any]], settings: Settings) -> FitRequest:
+def again(request: FitRequest, model: Model, arrays: Mapping[str, NDArray[Any]], settings: Settings) -> FitRequest:
     """The same request with the same data, as another fit: by the engine of today."""
+    dataset = Dataset.from_stored(arrays, request.dims)
     moment = records.now()
     changes = {
         "fingerprint": fingerprint(
@@ -121,6 +123,8 @@ def again(request: FitRequest, arrays: Mapping[str, NDArray[Any]], settings: Set
         "id": new_fit_id(moment),
         "created_at": moment,
         "device": settings.device,
+        # An engine of another version may choose otherwise.
+        "resolved_options": resolved_inference(model, dataset, request.options),
         "retried_from": request.id,
     }
     return request.model_copy(update=changes)

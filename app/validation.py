@@ -1,9 +1,12 @@
 """What of a request for a fit is checked against the model. Uses JAX: call it in a thread."""
 
+import logging
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -12,9 +15,11 @@ from app.errors import pointer_to
 from app.schemas.models import DataCheck
 from model_registry import Dataset, Model, unsuitable
 from tacit.errors import FieldError, InferenceError, InvalidInputError
-from tacit.inference import InferenceOptions, densities
+from tacit.inference import InferenceOptions, densities, resolved_options
 from tacit.inference.options import OptimizerOptions
-from tacit.inference.problem import layout
+from tacit.inference.problem import Layout, layout
+
+_log = logging.getLogger(__name__)
 
 
 def resolved(model: Model, body: DataCheck) -> dict[str, Any]:
@@ -36,6 +41,7 @@ def resolved(model: Model, body: DataCheck) -> dict[str, Any]:
             for name, each in found.items()
         },
         "inference": options,
+        "resolved_inference": resolved_inference(model, dataset, options),
     }
 
 
@@ -54,7 +60,7 @@ def inference_options(model: Model, dataset: Dataset, given: Mapping[str, Any]) 
         except InferenceError as error:
             errors = [FieldError("/inference/method", f"{error}.")]
     if not errors and options.start is not None:
-        wanted, given_size = layout(model.problem(dataset)).global_dim, len(options.start.mean)
+        wanted, given_size = structure_of(model, dataset).global_dim, len(options.start.mean)
         if given_size != wanted:
             detail = f"It has {given_size} numbers, and the model has {wanted} latent numbers at these data."
             errors = [FieldError("/inference/start", detail)]
@@ -62,6 +68,44 @@ def inference_options(model: Model, dataset: Dataset, given: Mapping[str, Any]) 
         raise InvalidInputError(errors)
     dumped: dict[str, object] = options.model_dump(mode="json")
     return dumped
+
+
+def resolved_inference(model: Model, dataset: Dataset, options: Mapping[str, Any]) -> dict[str, object]:
+    """The options with the values that a fit of these data takes where they are null.
+
+    Raises:
+        InvalidInputError: The model does not run at these data, or has no such fit.
+    """
+    try:
+        return resolved_options(InferenceOptions(**options), structure_of(model, dataset))
+    except InferenceError as error:
+        raise InvalidInputError([FieldError("/inference", f"This model cannot be fitted so: {error}.")]) from error
+
+
+def structure_of(model: Model, dataset: Dataset) -> Layout:
+    """The structure of the problem that data pose: it depends on their shapes alone.
+
+    Raises:
+        InferenceError: The program cannot be fitted.
+        InvalidInputError: It does not run at these data.
+    """
+    shapes = tuple((name, array.shape, array.dtype.str) for name, array in dataset.arrays.items())
+    return _structure(model, shapes, tuple(dataset.dims.items()))
+
+
+@lru_cache(maxsize=512)
+def _structure(
+    model: Model, shapes: tuple[tuple[str, tuple[int, ...], str], ...], dims: tuple[tuple[str, int], ...]
+) -> Layout:
+    arrays = {name: np.zeros(shape, dtype) for name, shape, dtype in shapes}
+    try:
+        return layout(model.problem(Dataset(arrays=arrays, dims=dict(dims))))
+    except InferenceError:
+        raise
+    except Exception as error:  # a model's program may raise anything
+        _log.warning("model %s does not run at the data of a request", model.name, exc_info=error)
+        detail = f"The model does not run at these data: {type(error).__name__}: {error}"
+        raise InvalidInputError([FieldError("/data", detail)]) from error
 
 
 def _what_is_wrong(error: ErrorDetails) -> str:

@@ -45,6 +45,7 @@ def _shown(fit: Fit, underway: Underway | None) -> FitBody:
         timeout_s=request.timeout_s,
         priority=request.priority,
         inference=request.options,
+        resolved_inference=request.resolved_options or None,
         warnings=[*(fit.outcome.warnings if fit.outcome else ()), *ends],
         error=fit.outcome.error if fit.outcome else None,
         tags=list(request.tags),

@@ -26,7 +26,7 @@ from app.schemas.fits import (
     SubmitHeaders,
 )
 from app.service import Service, ServiceDep
-from model_registry import Dataset
+from model_registry import Dataset, Model
 from tacit.errors import (
     ConflictError,
     HasEndedError,
@@ -192,7 +192,7 @@ async def retry_fit(
         raise ModelChangedError(f"Model {model.name} has changed since this fit; post it anew to use the new code.")
     data = await service.blocking(service.store.encoded_data, fit.request)
     await service.check_redis()
-    again = await service.blocking(_again, service, fit.request)
+    again = await service.blocking(_again, service, fit.request, model)
     accept = partial(admit, service.store, service.quota, again, data, fresh=True)
     # What is asked for stands in the path, not in a body; no body of a request for a fit is equal to this.
     asked = f"retry {fit_id}".encode()
@@ -213,8 +213,8 @@ async def delete_fit(fit_id: str, service: ServiceDep) -> None:
     await service.forget_events(fit_id)
 
 
-def _again(service: Service, request: FitRequest) -> FitRequest:
-    return submission.again(request, service.store.data(request), service.settings)
+def _again(service: Service, request: FitRequest, model: Model) -> FitRequest:
+    return submission.again(request, model, service.store.data(request), service.settings)
 
 
 def _once(

@@ -112,7 +112,14 @@ class FitBody(Answer):
     draws: int
     timeout_s: int
     priority: Priority
-    inference: dict[str, Any] = Field(description="Every inference option, as resolved.")
+    inference: dict[str, Any] = Field(
+        description="Every inference option: the request's, else the model's, else the service's; null is left open."
+    )
+    resolved_inference: dict[str, Any] | None = Field(
+        default=None,
+        description="The same with what the fit takes for the open ones; null there for what plays no part in it. Null "
+        "for fits of earlier versions.",
+    )
     warnings: list[str]
     error: FitFailure | None
     tags: list[str]

@@ -42,7 +42,12 @@ class ResolvedData(Answer):
     dims: dict[str, int] = Field(description="The size of each dimension.")
     data: dict[str, list[int]] = Field(description="The shape of each field.")
     variables: dict[str, ResolvedVariable]
-    inference: dict[str, Any] = Field(description="Every inference option, as resolved.")
+    inference: dict[str, Any] = Field(
+        description="Every inference option: the request's, else the model's, else the service's; null is left open."
+    )
+    resolved_inference: dict[str, Any] = Field(
+        description="The same with what a fit of these data takes for the open ones; null there for what plays no part."
+    )
 
 
 class ModelSummary(Answer):

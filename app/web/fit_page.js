@@ -129,7 +129,10 @@ function about(fit) {
     ["Computed on", fit.device],
     ["Attempts", String(fit.attempt)],
     ["Tags", fit.tags.join(", ") || "–"],
-    ...Object.entries(fit.inference).map(([name, value]) => [name.replaceAll("_", " "), JSON.stringify(value)]),
+    ...Object.entries(fit.resolved_inference ?? fit.inference).map(([name, value]) => [
+      name.replaceAll("_", " "),
+      value === null ? "–" : JSON.stringify(value),
+    ]),
   ];
   return table("About this fit", ["What", "Value"], rows);
 }

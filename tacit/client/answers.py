@@ -65,6 +65,7 @@ class FitState(Answer):
     timeout_s: int
     priority: Priority
     inference: dict[str, Any]
+    resolved_inference: dict[str, Any] | None = None
     warnings: list[str]
     error: Failure | None
     tags: list[str]
@@ -300,6 +301,7 @@ class ResolvedData(Answer):
     data: dict[str, list[int]]
     variables: dict[str, ResolvedVariable]
     inference: dict[str, Any]
+    resolved_inference: dict[str, Any] | None = None
 
 
 def failures(failed_draws: Mapping[str, int]) -> list[str]:

@@ -122,11 +122,12 @@ class Artefact(BaseModel):
 class FitRequest(Record):
     """An accepted request, completely resolved: a worker needs this and the arrays, nothing else.
 
-    `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
-    default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it
-    is: the owner of the API key that asked for it, None when none was needed. `engine_revision` is that of the engine
-    whose draws are wanted (`tacit.engine`); None, which is older than any, in requests from before it was recorded.
-    Since form 3 there is a revision, and the data may say which of their numbers are missing.
+    `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (the engine chooses
+    what is None), `resolved_options` the same with what it chooses, for people to read (empty in fits of earlier
+    forms), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it is: the owner of the
+    API key that asked for it, None when none was needed. `engine_revision` is that of the engine whose draws are wanted
+    (`tacit.engine`); None, which is older than any, in requests from before it was recorded. Since form 3 there are
+    `resolved_options` and a revision, and the data may say which of their numbers are missing.
     """
 
     form: int = 3
@@ -137,6 +138,7 @@ class FitRequest(Record):
     code_hash: str
     fingerprint: str
     options: dict[str, Any]
+    resolved_options: dict[str, Any] = Field(default_factory=dict)
     seed: int
     draws: int
     timeout_s: int

@@ -8,6 +8,7 @@ from tacit.inference.answers import Answer, Answers
 from tacit.inference.driver import Fit, Progress, Session, finalize, fit, initialize, load, run, save, update
 from tacit.inference.options import InferenceOptions
 from tacit.inference.parts import Parts
+from tacit.inference.planning import resolved_options
 from tacit.inference.problem import Problem
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "fit",
     "initialize",
     "load",
+    "resolved_options",
     "run",
     "save",
     "update",

@@ -80,7 +80,12 @@ def test_the_fingerprint_knows_what_is_the_same(client: Client) -> None:
 def test_options_are_resolved_when_the_fit_is_accepted(client: Client) -> None:
     schema = client.get("/v1/models/eight-schools").json()["options_schema"]
     fit = client.post("/v1/fits", json=EIGHT_SCHOOLS).json()
-    assert set(fit["inference"]) == set(schema["properties"])
+    assert set(fit["inference"]) == set(fit["resolved_inference"]) == set(schema["properties"])
+    assert fit["inference"]["steps"] is None
+    assert (fit["resolved_inference"]["steps"], fit["resolved_inference"]["objective"]) == (12_000, "reverse")
+    given = client.post("/v1/fits", json={**EIGHT_SCHOOLS, "inference": {"steps": 300}}).json()
+    assert (given["inference"]["steps"], given["resolved_inference"]["steps"]) == (300, 300)
+    assert client.get(f"/v1/fits/{given['id']}").json()["resolved_inference"] == given["resolved_inference"]
 
 
 def test_reading_works_without_redis_and_posting_says_so(settings: Settings, store: FitStore) -> None:

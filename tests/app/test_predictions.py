@@ -53,6 +53,22 @@ model = Model(name="breaking", title="T", description="D", program=program,
               data={"x": Field((2,))}, example={"x": [1.0, 2.0]})
 """
 
+# Does not run at seven points.
+NOT_SEVEN = """
+from model_registry import Field, Model
+from tacit.ppl import Normal, plate
+
+def program(N):
+    rate = Normal(0.0, 1.0, name="rate")
+    if N == 7:
+        raise ValueError("not seven")
+    with plate("N", N):
+        Normal(rate, 1.0, name="x")
+
+model = Model(name="not-seven", title="T", description="D", program=program,
+              data={"x": Field(("N",))}, example={"x": [1.0, 2.0]})
+"""
+
 # Its variables are small; what it computes between them grows with the square of their number.
 GREEDY = """
 import jax.numpy as jnp
@@ -78,6 +94,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, redis_server: Any, jax_ca
     (folder / "models" / "simulated.py").write_text(SIMULATOR)
     (folder / "models" / "greedy.py").write_text(GREEDY)
     (folder / "models" / "breaking.py").write_text(BREAKING)
+    (folder / "models" / "not_seven.py").write_text(NOT_SEVEN)
     return Settings(
         data_dir=folder / "data",
         redis_url=f"{redis_server.url}?db=511",
@@ -323,7 +340,15 @@ def test_validate(client: Client) -> None:
     assert found["data"] == {"x": [4, 3], "y": [4]}
     assert found["variables"]["w"] == {"shape": [3], "dtype": "float32", "role": "latent"}
     assert found["variables"]["y"] == {"shape": [4], "dtype": "float32", "role": "observed"}
-    assert found["inference"]["steps"] == 500
+    assert found["inference"]["steps"] == found["resolved_inference"]["steps"] == 500
+    assert found["resolved_inference"]["family"] == "automatic"
+
+
+def test_data_that_the_program_does_not_run_at_are_refused_before_anything_is_queued(client: Client) -> None:
+    assert client.post("/v1/fits", json={"model": "not-seven", "data": {"x": [1] * 6}}).status_code == 202
+    answer = client.post("/v1/fits", json={"model": "not-seven", "data": {"x": [1] * 7}})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/data")
+    assert "The model does not run at these data" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

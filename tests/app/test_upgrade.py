@@ -13,7 +13,7 @@ from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, make_draws, succeed
 from tests.app.client import Client
 
 # What requests of a form lack that those of the next have.
-LACKING = {1: ("owner", "priority"), 2: ("engine_revision",)}
+LACKING = {1: ("owner", "priority"), 2: ("engine_revision", "resolved_options")}
 
 
 def _written_before(client: Client, store: FitStore, folder: Path, form: int) -> str:
@@ -36,7 +36,7 @@ def _change(path: Path, **changes: Any) -> None:
 def test_fits_of_the_forms_before_are_served(client: Client, store: FitStore, settings: Settings, form: int) -> None:
     old = _written_before(client, store, settings.data_dir / "store" / "fits", form)
     shown = client.get(f"/v1/fits/{old}").json()
-    assert (shown["id"], shown["status"], shown["priority"]) == (old, "succeeded", "normal")
+    assert (shown["id"], shown["status"], shown["resolved_inference"]) == (old, "succeeded", None)
     assert client.get(f"/v1/fits/{old}/posterior").json()["vars"]["mu"] == make_draws()["mu"].tolist()
     for part in ("summary", "diagnostics", "losses"):
         assert client.get(f"/v1/fits/{old}/{part}").status_code == 200

@@ -11,8 +11,9 @@ from tacit.fits.records import FitRequest, Record
 from tests.fits.builders import accept
 from tests.fits.places import StoredPath
 
-# What the first form lacks, which later ones have.
-_ADDED = ("owner", "priority", "engine_revision")
+# What the first form lacks, and the second.
+_ADDED = ("owner", "priority", "engine_revision", "resolved_options")
+_ADDED_BY_THE_THIRD = ("engine_revision", "resolved_options")
 
 
 def _rewrite(folder: StoredPath, fit_id: str, **changes: object) -> None:
@@ -28,6 +29,13 @@ def test_a_fit_of_the_first_form_is_read(store: FitStore, folder: StoredPath) ->
     assert (fit.request.form, fit.request.owner, fit.request.engine_revision) == (1, None, None)
     assert store.data(fit.request).keys() == {"y", "n"}
     assert json.loads(fit.request.to_bytes())["form"] == FitRequest.newest_form() > 1
+
+
+def test_a_fit_of_the_second_form_is_read(store: FitStore, folder: StoredPath) -> None:
+    fit_id = accept(store, owner="me").id
+    _rewrite(folder, fit_id, form=2, **dict.fromkeys(_ADDED_BY_THE_THIRD, ...))
+    fit = store.fit(fit_id)
+    assert (fit.request.form, fit.request.owner, fit.request.resolved_options) == (2, "me", {})
 
 
 def test_a_fit_of_a_newer_form_waits_for_a_newer_version(store: FitStore, folder: StoredPath) -> None:
