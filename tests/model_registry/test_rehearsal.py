@@ -246,7 +246,7 @@ def test_precision_that_is_lost(written: list[float], lost: bool) -> None:
     [
         (
             {"example": str([0.5] * 10)},
-            "how likely latents make a data point; 12,000 steps, each with 1,024 newly simulated data points (obj",
+            "how likely latents make a data point; 12,000 steps, each with 320 newly simulated data points (obj",
         ),
         ({}, 'Of more than 4 data points it learns one at a time (objective="reverse").'),
         ({"title": 'T", defaults={"method": "klqp", "steps": 700}, version="2'}, '700 steps (method="klqp")'),
