@@ -155,14 +155,13 @@ def test_imports_are_not_part_of_the_time_limit(pool):
 
 @linux_only
 def test_the_thread_that_asked_first_may_end(pool):
-    futures = []
-    asking = threading.Thread(target=lambda: futures.append(submit(normal, 1.0, pool=pool)))
+    values = []
+    asking = threading.Thread(target=lambda: values.append(submit(normal, 1.0, pool=pool).result()))
     asking.start()
     asking.join()
-    first = futures[0].result()
     (process,) = leaders()
     wait_for(lambda: not Path(f"/proc/self/task/{asking.native_id}").exists(), what="the thread to be gone")
-    np.testing.assert_array_equal(submit(normal, 1.0, pool=pool).result(), first)
+    np.testing.assert_array_equal(submit(normal, 1.0, pool=pool).result(), values[0])
     assert leaders() == [process]
 
 

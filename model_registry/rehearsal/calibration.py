@@ -57,9 +57,8 @@ def calibrate(
       steps: of each fit, in the place of the model's own.
       on_fit: told how many fits are done.
     """
-    options = InferenceOptions.model_validate(dict(model.defaults))
-    # Under a budget of simulations no more steps than these.
-    options = options.model_copy(update={"steps": min(steps, options.simulations or steps)})
+    steps = steps_of_each(model, steps)
+    options = InferenceOptions.model_validate(dict(model.defaults)).model_copy(update={"steps": steps})
     task = model.problem(model.resolve(model.example))
     made = _made_up(model, task, fits, seed)
     names = _numbers(model, made)
@@ -82,6 +81,11 @@ def calibrate(
             ranks[label].append(float(np.mean(draws < made[name][(number, *index)])))
     on_fit(fits)
     return Calibration({name: np.array(values) for name, values in ranks.items()}, steps, failed)
+
+
+def steps_of_each(model: Model, steps: int) -> int:
+    """Steps of each fit, of so many that are asked for: under a budget of simulations no more than these."""
+    return min(steps, InferenceOptions.model_validate(dict(model.defaults)).simulations or steps)
 
 
 def look(found: Calibration) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from model_registry.resolution import Dataset
 from model_registry.specification import Model
 from tacit.predictive import predict
 
-_DRAWS = 400
+DRAWS = 400
 _TRIED = 32
 # Of fewer finite draws nothing more is said.
 _FEW = 20
@@ -34,7 +34,7 @@ class PriorDraws:
 def draw(model: Model, seed: int) -> PriorDraws:
     """Runs the model's program, with everything drawn as it says."""
     dataset = model.resolve(model.example)
-    simulated = _predict(model, jax.random.key(seed), _DRAWS, model.observed, {})
+    simulated = _predict(model, jax.random.key(seed), DRAWS, model.observed, {})
     return PriorDraws(simulated, {name: _present(dataset, name) for name in model.observed})
 
 

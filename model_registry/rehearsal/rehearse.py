@@ -1,12 +1,12 @@
 """All of the checks of one model file, in order: each begins only where those before it left something to look at."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_registry import checking
 from model_registry.loader import load_registry, read_model, with_line
-from model_registry.rehearsal import calibration, prior, structure
+from model_registry.rehearsal import calibration, precision, prior, structure
 from model_registry.rehearsal.calibration import Calibration
 from model_registry.rehearsal.findings import Finding, good, note, problem
 from model_registry.rehearsal.prior import PriorDraws
@@ -30,7 +30,14 @@ class Rehearsal:
 
 
 def rehearse(
-    path: Path, *, fits: int, steps: int, seed: int = 0, on_fit: Callable[[int], None] = lambda done: None
+    path: Path,
+    *,
+    fits: int,
+    steps: int,
+    seed: int = 0,
+    on_stage: Callable[[str], None] = lambda stage: None,
+    on_finding: Callable[[Finding], None] = lambda finding: None,
+    on_fit: Callable[[int], None] = lambda done: None,
 ) -> Rehearsal:
     """Tries out a model file.
 
@@ -38,24 +45,43 @@ def rehearse(
       path: of the file.
       fits: how many made-up data sets to fit; 0 leaves that check out.
       steps: of each of these fits.
-      on_fit: told how many of them are done.
+      on_stage: told what is done next, before it is done: some stages take minutes.
+      on_finding: told each finding, as soon as it is found.
+      on_fit: told how many fits are done.
     """
+    findings: list[Finding] = []
+
+    def tell(found: Iterable[Finding]) -> bool:
+        """Whether there is no problem, so far."""
+        for finding in found:
+            findings.append(finding)
+            on_finding(finding)
+        return not _stopped(findings)
+
+    on_stage(f"Loading {path.name}")
     try:
         model = read_model(path)
     except ModelLoadError as error:
-        return Rehearsal((problem(f"The file does not load: {error}"),))
-    broken = checking.problems(model)
-    if broken:
-        return Rehearsal(tuple(problem(_sentence(error, path)) for error in broken), model)
-    findings = [good(f"It loads: {model.name}, version {model.version}."), *_names(model), *structure.look(model)]
-    if _stopped(findings):
+        tell([problem(f"The file does not load: {error}")])
+        return Rehearsal(tuple(findings))
+    on_stage("Running the program, to compare its variables with the fields and the example")
+    if not tell(problem(_sentence(error, path)) for error in checking.problems(model)):
         return Rehearsal(tuple(findings), model)
+    tell([good(f"It loads: {model.name}, version {model.version}."), *_names(model)])
+    on_stage("Looking at the densities, and at what a fit will do")
+    if not tell((*structure.look(model), *precision.look(model))):
+        return Rehearsal(tuple(findings), model)
+    on_stage(f"Simulating {prior.DRAWS} data sets, with latents drawn from the prior")
     draws = prior.draw(model, seed)
-    findings += prior.look(model, draws, seed)
-    if _stopped(findings) or not fits:
+    if not tell(prior.look(model, draws, seed)) or not fits:
         return Rehearsal(tuple(findings), model, draws)
+    on_stage(
+        f"Fitting {fits} made-up data sets, {calibration.steps_of_each(model, steps)} steps each; "
+        "the first takes longer, for it compiles"
+    )
     ranks = calibration.calibrate(model, fits=fits, steps=steps, seed=seed, on_fit=on_fit)
-    return Rehearsal((*findings, *calibration.look(ranks)), model, draws, ranks)
+    tell(calibration.look(ranks))
+    return Rehearsal(tuple(findings), model, draws, ranks)
 
 
 def _sentence(error: Exception, path: Path) -> str:

@@ -6,9 +6,12 @@ import jax
 import jax.numpy as jnp
 
 from model_registry.fields import shape_words
-from model_registry.rehearsal.findings import Finding, good, listed, note, problem
+from model_registry.rehearsal.findings import Finding, good, listed, problem
 from model_registry.specification import Model
 from tacit.errors import InferenceError
+from tacit.inference import InferenceOptions, Problem
+from tacit.inference.forward import FEW_POINTS
+from tacit.inference.planning import DEFAULT_PARTS, plan
 from tacit.inference.problem import Layout, arrays, layout, prior_draw, run_points
 
 _TRIED = 16
@@ -35,11 +38,6 @@ def _densities(model: Model) -> Iterator[Finding]:
         )
     else:
         yield good('Densities: every variable has one, so method="klqp" is there to compare with.')
-    if model.data_plate is None:
-        yield note(
-            "No plate holds the observed variables: all data are one observation, from which a likelihood is hard to "
-            "learn. Where data points are independent, put them into a plate."
-        )
 
 
 def _factors(model: Model) -> Iterator[Finding]:
@@ -57,10 +55,43 @@ def _factors(model: Model) -> Iterator[Finding]:
             "scales that can be 0, and for supports that depend on other variables."
         )
         return
+    yield from _default_fit(model, task)
     sizes = f"{structure.global_dim} numbers for all data"
     if structure.local_dim:
         sizes += f" and {structure.local_dim} for each of {structure.num_points} data points"
     yield good(f"Variational factors: reparameterizable, {sizes} at the example; the log prior has a gradient.")
+
+
+def _default_fit(model: Model, task: Problem) -> Iterator[Finding]:
+    """What is learnt when nothing but the model's own defaults is asked for, and what it costs."""
+    wanted = InferenceOptions.model_validate(dict(model.defaults))
+    setup, rates, options = plan(task, wanted, DEFAULT_PARTS)
+    budget, steps = f"{int(rates.simulations):,}", f"{options.steps:,} steps"
+    if int(rates.few):
+        steps += f", or {int(rates.few):,} if the posterior is nearly Gaussian"
+    if setup.objective == "forward":
+        what = (
+            f"a ratio estimator learns, from at most {budget} simulated data sets, how likely latents make whole data "
+            f'sets; {steps} (objective="forward").'
+        )
+        if model.data_plate is not None and wanted.objective is None:
+            what += f' Of more than {FEW_POINTS} data points it learns one at a time (objective="reverse").'
+    elif setup.objective == "amortized":
+        what = (
+            "the posteriors of all data sets that the model can make are learnt at once, from at most "
+            f'{budget} simulated ones; {steps} (objective="amortized").'
+        )
+    elif setup.method == "klqp":
+        what = f'nothing is simulated: the density of the data is computed; {steps} (method="klqp").'
+    else:
+        each = setup.latent_samples * setup.points * setup.replicates * setup.disc_updates
+        one, many = ("data set", "data sets") if model.data_plate is None else ("data point", "data points")
+        what = (
+            f"a ratio estimator learns how likely latents make a {one}; {steps}, each with {each:,} newly simulated "
+            f'{many} (objective="reverse").'
+        )
+    whole = "" if model.data_plate else "no plate holds the observed variables, so all data are one observation; "
+    yield good(f"Default fit of the example: {whole}{what}")
 
 
 def _log_prior_is_smooth(model: Model, structure: Layout) -> bool:

@@ -1,6 +1,7 @@
 """`tacit models new` and `tacit models check`."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,46 @@ def test_what_is_wrong_with_a_model_is_said(tmp_path: Path) -> None:
     assert shown.strip() == "PROBLEM  The file does not load: line 1: ZeroDivisionError: division by zero"
     body = json.loads(_run("check", str(path), "--json", expect=Exit.REFUSED).stdout)
     assert (body["passed"], body["picture"], body["findings"][0]["mark"]) == (False, None, "problem")
+
+
+SLOW = """
+import time
+from pathlib import Path
+
+for _ in range(1200):
+    if Path("go").exists():
+        break
+    time.sleep(0.05)
+model = 1 / 0
+"""
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+def test_what_goes_on_is_said_before_it_is_done(tmp_path: Path, terminal: bool) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    command = [sys.executable, "-m", "tacit.client.cli", "models", "check", "slow.py", "--data-dir", "data"]
+    env = environment(Settings(data_dir=tmp_path / "data", redis_url=None, model_path=()))
+    read, write = os.openpty() if terminal else os.pipe()
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=write) as process:
+        os.close(write)
+        said = ""
+        while "Loading slow.py ..." not in said:
+            # A terminal that nobody writes to any more is an error to read.
+            piece = os.read(read, 1000)
+            assert piece, said
+            said += piece.decode()
+        assert said.lstrip("\x1b[2m").startswith("Starting JAX ...")
+        assert process.poll() is None, "it has said so while the file was still being loaded"
+        (tmp_path / "go").touch()
+        assert process.stdout is not None
+        assert "ZeroDivisionError" in process.stdout.read().decode()
+        assert process.wait() == Exit.REFUSED
+    os.close(read)
+
+
+def test_how_far_the_fits_are_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run("new", "frog-counts", "-o", str(tmp_path / "frogs.py"))
+    found = _run("check", str(tmp_path / "frogs.py"), "--fits", "1", "--steps", "100", "--no-picture")
+    assert "Fitting 1 made-up data sets, 100 steps each" in found.stderr
+    assert "  1 of 1 done\n" in found.stderr
+    assert "..." not in found.stdout

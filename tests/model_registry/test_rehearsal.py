@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from model_registry import starting
-from model_registry.rehearsal import Calibration, PriorDraws, Rehearsal, calibration, pictures, prior, rehearse
+from model_registry.rehearsal import (
+    Calibration,
+    PriorDraws,
+    Rehearsal,
+    calibration,
+    pictures,
+    precision,
+    prior,
+    rehearse,
+    structure,
+)
 from tacit.errors import ModelLoadError
 
 FILE = """
@@ -180,3 +190,108 @@ def test_infinite_draws_are_told_and_drawn(tmp_path: Path, finite: int, said: li
     model = _rehearsed(tmp_path, title="").model
     pictures.draw(Rehearsal(tuple(found), model, draws), tmp_path / "picture.svg")
     assert (tmp_path / "picture.svg").exists()
+
+
+CLOCK = """
+    import jax
+    from model_registry import Field, Model
+    from tacit.ppl import Implicit, Normal, plate
+
+
+    def read(key, time, drift):
+        return drift * (time - 1.7e9) + jax.random.normal(key, time.shape)
+
+
+    def program(time):
+        drift = Normal(0.0, 1.0, name="drift")
+        with plate("N", len(time)):
+            Implicit(read, time, drift, name="reading")
+
+
+    model = Model(
+        name="clock", title="T", description="D", program=program,
+        data={{"time": Field(("N",)), "reading": Field(("N",))}},
+        example={{"time": {time}, "reading": [0.1, 0.2, 0.3]}},
+    )
+"""
+
+
+def test_data_that_lose_their_precision_are_to_blame_and_not_the_program(tmp_path: Path) -> None:
+    path = tmp_path / "clock.py"
+    path.write_text(textwrap.dedent(CLOCK).format(time=[1.7e9 + 1, 1.7e9 + 2, 1.7e9 + 3]))
+    (said,) = _problems(rehearse(path, fits=0, steps=100))
+    assert "time" in said
+    assert "drift" not in said
+    assert "depends on" not in said
+
+
+@pytest.mark.parametrize(
+    ("written", "lost"),
+    [
+        ([1.7e9 + 1, 1.7e9 + 2, 1.7e9 + 3], True),
+        ([1e-46, 2e-46], True),
+        ([0.3, 0.1 + 0.2, 1.0], False),  # a rounding error beside real differences
+        ([1.0, 1.0, 2.0], False),
+        ([float("nan"), 1.0, 2.0], False),
+        ([float("nan")], False),
+    ],
+)
+def test_precision_that_is_lost(written: list[float], lost: bool) -> None:
+    numbers = np.array(written)
+    assert bool(list(precision._lost("x", numbers, numbers.astype(np.float32)))) == lost
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"example": str([0.5] * 10)},
+            "how likely latents make a data point; 12,000 steps, each with 320 newly simulated data points (obj",
+        ),
+        ({}, 'Of more than 4 data points it learns one at a time (objective="reverse").'),
+        ({"title": 'T", defaults={"method": "klqp", "steps": 700}, version="2'}, '700 steps (method="klqp")'),
+        (
+            {"title": 'T", defaults={"objective": "forward", "simulations": 5000, "steps": 900}, version="2'},
+            'from at most 5,000 simulated data sets, how likely latents make whole data sets; 900 steps (objective="f',
+        ),
+        (
+            {"title": 'T", defaults={"objective": "amortized", "simulations": 5000, "steps": 900}, version="2'},
+            'from at most 5,000 simulated ones; 900 steps (objective="amortized")',
+        ),
+    ],
+    ids=["reverse", "few points", "klqp", "forward", "amortized"],
+)
+def test_what_the_default_fit_does_is_said(tmp_path: Path, changes: dict[str, str], says: str) -> None:
+    found = _rehearsed(tmp_path, **changes)
+    assert found.model is not None, _problems(found)
+    (said,) = (finding for finding in structure.look(found.model) if finding.text.startswith("Default fit"))
+    assert said.mark == "good"
+    assert says in said.text
+
+
+def test_one_observation_is_not_called_hard(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    text = textwrap.dedent(FILE).format(**{**VALID, "observed": "pass"})
+    path.write_text(text.replace('with plate("N", N):\n        pass', 'Normal(mu * jnp.ones(N), tau, name="y")'))
+    found = rehearse(path, fits=0, steps=100)
+    assert {finding.mark for finding in found.findings} == {"good"}
+    told = "\n".join(finding.text for finding in found.findings)
+    assert (
+        "Default fit of the example: no plate holds the observed variables, so all data are one observation; " in told
+    )
+    assert "from at most 100,000 simulated data sets, how likely latents make whole data sets; " in told
+    assert '(objective="forward")' in told
+
+
+def test_what_is_done_and_found_is_told_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(textwrap.dedent(FILE).format(**VALID))
+    told: list[str] = []
+    found = rehearse(
+        path, fits=0, steps=100, on_stage=told.append, on_finding=lambda finding: told.append(finding.text)
+    )
+    assert told[0] == "Loading model.py"
+    assert [text for text in told if text in {each.text for each in found.findings}] == [
+        finding.text for finding in found.findings
+    ]
+    assert told.index("Simulating 400 data sets, with latents drawn from the prior") < len(told) - 1

@@ -19,7 +19,7 @@ from tacit.client.packages import needed
 from tacit.client.synchronous import Client
 
 if TYPE_CHECKING:
-    from model_registry.rehearsal import Rehearsal
+    from model_registry.rehearsal import Finding, Rehearsal
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SIGNS = {"good": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLEM", "red")}
@@ -114,6 +114,8 @@ def check(
     is 3 where there is a problem. Compiled programs are kept where a service on the same data folder keeps its own: the
     next check of this file is faster.
     """
+    # All that follows takes a while, and JAX alone takes seconds: say at once what goes on.
+    _stage("Starting JAX")
     from tacit import compilation
 
     settings = read_settings(data_dir=data_dir)
@@ -125,15 +127,36 @@ def check(
     from model_registry.rehearsal import rehearse
 
     drawing = not no_picture and _can_draw()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Fitting made-up data", total=fits, visible=False)
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+    task = bar.add_task("Fits", total=fits)
 
-        def on_fit(done: int) -> None:
-            bar.update(task, completed=done, visible=True)
+    def on_fit(done: int) -> None:
+        if not console.is_terminal:
+            click.echo(f"  {done} of {fits} done", err=True)
+            return
+        # It lives only while nothing else is printed.
+        bar.update(task, completed=done)
+        if done == fits:
+            bar.stop()
+        else:
+            bar.start()
 
-        found = rehearse(file, fits=fits, steps=steps, seed=seed, on_fit=on_fit)
+    try:
+        found = rehearse(
+            file,
+            fits=fits,
+            steps=steps,
+            seed=seed,
+            on_stage=_stage,
+            on_finding=(lambda finding: None) if as_json else _say,
+            on_fit=on_fit,
+        )
+    finally:
+        bar.stop()
     drawn = None
     if drawing and found.draws is not None:
+        _stage("Drawing the picture")
         from model_registry.rehearsal import pictures
 
         drawn = picture or file.with_name(f"{file.stem}-check.png")
@@ -141,6 +164,16 @@ def check(
     _report(found, file, drawn, as_json=as_json)
     if not found.passed:
         sys.exit(Exit.REFUSED)
+
+
+def _stage(stage: str) -> None:
+    """Say what is done next. Not among the findings: those may go to a file, or be JSON."""
+    click.echo(click.style(f"{stage} ...", dim=True), err=True)
+
+
+def _say(finding: "Finding") -> None:
+    sign, colour = _SIGNS[finding.mark]
+    click.echo(f"{click.style(f'{sign:>7}', fg=colour)}  {finding.text}")
 
 
 def _can_draw() -> bool:
@@ -158,9 +191,6 @@ def _report(found: "Rehearsal", file: Path, drawn: Path | None, *, as_json: bool
         findings = [finding._asdict() for finding in found.findings]
         tables.print_json({"passed": found.passed, "findings": findings, "picture": drawn and str(drawn)})
         return
-    for mark, text in found.findings:
-        sign, colour = _SIGNS[mark]
-        click.echo(f"{click.style(f'{sign:>7}', fg=colour)}  {text}")
     if drawn is not None:
         click.echo(f"\nThe picture is {drawn}.")
     if found.passed and found.model is not None:
