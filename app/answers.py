@@ -13,7 +13,7 @@ from app.draws import DIAGNOSTICS, FitDraws, check_size, chosen, fitted_model, r
 from app.formats import Table
 from app.schemas.fits import FitCreate
 from app.schemas.results import PosteriorCreate
-from model_registry import Dataset, Model, Registry
+from model_registry import Dataset, Field, Model, Registry
 from model_registry.parsing import at
 from model_registry.resolution import resolve
 from tacit.errors import ConflictError, FieldError, InvalidInputError, NotCalibratedError, NotFoundError
@@ -133,7 +133,8 @@ def started(
     if other:
         detail = f"{other[0]} is not as in fit {fit.request.id}, which knows posteriors at its own covariates only."
         raise refused(at("/data", other[0]), detail)
-    start = answers.start(_observed(model, dataset, {name: given.arrays[name] for name in model.observed}))
+    fields = {name: field.resolved for name, field in _fields(model, dataset).items()}
+    start = answers.start(resolve(fields, {name: given.arrays[name] for name in model.observed}).arrays)
     inference = {**body.inference, "objective": "forward", "start": start.model_dump()}
     return body.model_copy(update={"inference": inference})
 
@@ -144,5 +145,9 @@ def _observed(model: Model, dataset: Dataset, data: Mapping[str, Any]) -> Mappin
     if known:
         detail = f"{known[0]} is a covariate, and stays as it was in the fit: leave it out."
         raise InvalidInputError([FieldError(at("/data", known[0]), detail)])
-    fields = {name: dataclasses.replace(model.data[name], shape=dataset.arrays[name].shape) for name in model.observed}
-    return resolve(fields, data).arrays
+    return resolve(_fields(model, dataset), data).arrays
+
+
+def _fields(model: Model, dataset: Dataset) -> dict[str, Field]:
+    """The observed fields in the sizes of the fit."""
+    return {name: dataclasses.replace(model.data[name], shape=dataset.arrays[name].shape) for name in model.observed}

@@ -64,6 +64,10 @@ def _field(name: str, field: Field) -> dict[str, Any]:
         "support": field.support,
         "description": field.description,
         "unit": field.unit,
+        "levels": list(field.level_names) or field.levels,
+        "minimum": field.lowest,
+        "maximum": field.highest,
+        "origin": field.origin,
     }
 
 
@@ -100,7 +104,7 @@ def data_schema(fields: Mapping[str, Field], *, title: str) -> dict[str, Any]:
 
 
 def _field_schema(field: Field) -> dict[str, Any]:
-    words = f"{shape_words(field.shape)}, {SUPPORTS[field.support].words}"
+    words = f"{shape_words(field.shape)}, {field.words}"
     about = f"{field.description} ({words})" if field.description else words
     unit = {"x-unit": field.unit} if field.unit else {}
     forms = [_nested_schema(field), {"$ref": "#/$defs/encoded_array"}]
@@ -108,14 +112,31 @@ def _field_schema(field: Field) -> dict[str, Any]:
 
 
 def _nested_schema(field: Field) -> dict[str, Any]:
-    schema: dict[str, Any] = dict(SUPPORTS[field.support].schema)
-    if field.dtype == "int":
-        schema = {"type": "integer", "minimum": int(INT32.min), "maximum": int(INT32.max)} | schema
-    else:
-        schema = {"type": "number"} | schema
+    schema = _number_schema(field)
+    if field.level_names:
+        schema = {"anyOf": [{"enum": list(field.level_names)}, schema]}
     for size in reversed(field.shape):
         sizes = {"minItems": 1} if isinstance(size, str) else {"minItems": size, "maxItems": size}
         schema = {"type": "array", "items": schema, **sizes}
+    return schema
+
+
+def _number_schema(field: Field) -> dict[str, Any]:
+    """One number as it is sent: the support is of the number less the origin."""
+    origin = int(field.origin) if field.dtype == "int" else field.origin
+    schema: dict[str, Any] = {
+        word: [each + origin for each in rule] if isinstance(rule, list) else rule + origin
+        for word, rule in SUPPORTS[field.support].schema.items()
+    }
+    if field.dtype == "int":
+        limits = {"minimum": int(INT32.min) + origin, "maximum": int(INT32.max) + origin}
+        schema = {"type": "integer"} | limits | schema
+    else:
+        schema = {"type": "number"} | schema
+    if field.lowest is not None:
+        schema["minimum"] = max(field.lowest, schema.get("minimum", field.lowest))
+    if field.highest is not None:
+        schema["maximum"] = min(field.highest, schema.get("maximum", field.highest))
     return schema
 
 

@@ -3,9 +3,8 @@
 import base64
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from app.schemas.fits import (
     SubmitHeaders,
 )
 from app.service import Service, ServiceDep
+from model_registry.fields import restored
 from tacit.errors import (
     ConflictError,
     HasEndedError,
@@ -240,13 +240,14 @@ async def _answer(
 def _data_body(service: Service, fit: Fit) -> str:
     """Made in a thread, and already text: nothing is left for the event loop to go through."""
     arrays = service.store.data(fit.request)
-    return FitData(fit=fit.request.id, data={name: _stored(array) for name, array in arrays.items()}).model_dump_json()
+    origins = fit.request.origins
+    sent = {name: _stored(restored(array, origins.get(name, 0.0))) for name, array in arrays.items()}
+    return FitData(fit=fit.request.id, data=sent).model_dump_json()
 
 
 def _stored(array: NDArray[Any]) -> StoredArray:
-    dtype: Literal["float32", "int32"] = "int32" if array.dtype.kind == "i" else "float32"
-    content = base64.b64encode(array.astype(np.dtype(dtype).newbyteorder("<")).tobytes())
-    return StoredArray(dtype=dtype, shape=list(array.shape), data_b64=content.decode())
+    content = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return StoredArray(dtype=array.dtype.name, shape=list(array.shape), data_b64=content.decode())
 
 
 async def _cancel(service: Service, fit_id: str) -> Fit:

@@ -1,7 +1,7 @@
 // The data of a fit in a form: a text field for each array, filled by hand or from a file.
 
 import { fromColumns, read, suggested } from "./data_files.js";
-import { fitsInAField, fromText, size, toText } from "./data_text.js";
+import { fitsInAField, fromText, levelsOf, size, toText } from "./data_text.js";
 import { announce, fill, h, newId } from "./elements.js";
 import { labelled } from "./field.js";
 import { count, shape } from "./words.js";
@@ -126,7 +126,9 @@ function columnPicker(known, columns, fields, onChange) {
 function arrayField(field, onChange) {
   const rank = field.shape.length;
   const what = field.description ? `${field.description}: ` : "";
-  const about = `${what}${shape(field.shape)}${field.unit ? `, in ${field.unit}` : ""}`;
+  const names = levelsOf(field);
+  const levels = names.length > 0 ? `, each one of ${names.join(", ")}` : "";
+  const about = `${what}${shape(field.shape)}${field.unit ? `, in ${field.unit}` : ""}${levels}`;
   const text = h("textarea", { rows: rank === 2 ? 5 : rank === 0 ? 1 : 2, spellcheck: "false", autocapitalize: "off" });
   const place = labelled(field.name, text, about);
   let held;
@@ -161,7 +163,7 @@ function arrayField(field, onChange) {
       place.fail(why);
     },
     /** The array; throws a SyntaxError that says why there is none. */
-    value: () => (held === undefined ? fromText(text.value, rank) : held),
+    value: () => (held === undefined ? fromText(text.value, rank, names) : held),
     /** What a function gives; undefined after showing the SyntaxError that it threw. */
     attempt(make) {
       try {

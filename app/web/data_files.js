@@ -1,6 +1,6 @@
 // Data from files: JSON as a fit takes it, and CSV whose columns are matched to the fields of a model.
 
-import { toNumber } from "./data_text.js";
+import { levelsOf, toValue } from "./data_text.js";
 
 /**
  * What a file says: `{data}` by field from JSON, `{columns}` from CSV, a Map from header to texts.
@@ -80,7 +80,7 @@ export function suggested(field, names) {
 
 /** The array that columns make for a field: a number, a list, or rows. Empty cells at the end are left out. */
 export function fromColumns(field, chosen, columns) {
-  const lists = chosen.map((name) => numbersOf(name, columns.get(name)));
+  const lists = chosen.map((name) => valuesOf(name, columns.get(name), levelsOf(field)));
   if (field.shape.length === 0) return lists[0][0];
   if (field.shape.length === 1) return lists[0];
   if (new Set(lists.map((list) => list.length)).size > 1) {
@@ -89,13 +89,13 @@ export function fromColumns(field, chosen, columns) {
   return lists[0].map((_, row) => lists.map((list) => list[row]));
 }
 
-function numbersOf(name, cells) {
+function valuesOf(name, cells, levels) {
   const end = cells.findLastIndex((cell) => cell !== "") + 1;
   return cells.slice(0, end).map((cell, row) => {
     try {
-      return toNumber(cell);
-    } catch {
-      throw new SyntaxError(`Column ${name}, row ${row + 1}: “${cell.slice(0, 40)}” is not a number.`);
+      return toValue(cell, levels);
+    } catch (error) {
+      throw new SyntaxError(`Column ${name}, row ${row + 1}: ${error.message}`, { cause: error });
     }
   });
 }

@@ -29,12 +29,18 @@ export function toText(value, rank) {
   return JSON.stringify(value);
 }
 
+/** The names that a field takes in place of numbers. */
+export function levelsOf(field) {
+  return Array.isArray(field.levels) ? field.levels : [];
+}
+
 /**
- * The array that a text means: JSON, or numbers parted by commas or space, a row on each line.
+ * The array that a text means: JSON, or numbers parted by commas or space, a row on each line. Some fields take the names
+ * of levels in place of numbers; these are parted by commas, since they may hold spaces.
  *
  * Throws a SyntaxError that says what is wrong.
  */
-export function fromText(text, rank) {
+export function fromText(text, rank, levels = []) {
   const trimmed = text.trim();
   if (trimmed === "") throw new SyntaxError("Give some numbers.");
   if (/^[[{]/.test(trimmed)) {
@@ -44,13 +50,14 @@ export function fromText(text, rank) {
       throw new SyntaxError("This begins like JSON and is none; write numbers with commas, a row on each line.");
     }
   }
-  if (rank === 0) return toNumber(trimmed);
-  if (rank === 1) return numbers(trimmed);
+  const values = (line) => parts(line, levels).map((part) => toValue(part, levels));
+  if (rank === 0) return toValue(trimmed, levels);
+  if (rank === 1) return values(trimmed);
   if (rank === 2)
     return trimmed
       .split("\n")
       .filter((line) => line.trim() !== "")
-      .map(numbers);
+      .map(values);
   throw new SyntaxError("Write this array as JSON: nested lists.");
 }
 
@@ -62,9 +69,19 @@ export function toNumber(text) {
   return value;
 }
 
-function numbers(text) {
+/** A number, or the name of a level; throws a SyntaxError for what is neither. */
+export function toValue(text, levels) {
+  if (levels.includes(text)) return text;
+  const isNumber = text.trim() !== "" && Number.isFinite(Number(text));
+  if (levels.length > 0 && !isNumber) {
+    throw new SyntaxError(`“${text.slice(0, 40)}” is not one of ${levels.join(", ")}.`);
+  }
+  return toNumber(text);
+}
+
+function parts(text, levels) {
   return text
-    .split(/[\s,;]+/)
-    .filter((part) => part !== "")
-    .map(toNumber);
+    .split(levels.length > 0 ? /[,;\n]/ : /[\s,;]+/)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }

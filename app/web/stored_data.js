@@ -1,6 +1,6 @@
 // The data of a fit, as the service sends them: arrays of bytes in base64.
 
-const KINDS = { float32: Float32Array, float64: Float64Array, int32: Int32Array };
+const KINDS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: BigInt64Array };
 
 /** Nested lists by name, from arrays `{dtype, shape, data_b64}` (C order, little-endian as every browser is). */
 export function decoded(arrays) {

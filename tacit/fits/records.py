@@ -124,10 +124,11 @@ class FitRequest(Record):
 
     `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
     default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it
-    is: the owner of the API key that asked for it, None when none was needed.
+    is: the owner of the API key that asked for it, None when none was needed. `origins` is what was subtracted from the
+    data as they were sent, by field.
     """
 
-    form: int = 2
+    form: int = 3
 
     id: str
     model: str
@@ -146,6 +147,7 @@ class FitRequest(Record):
     created_at: datetime
     retried_from: str | None = None
     owner: str | None = None
+    origins: dict[str, float] = Field(default_factory=dict)
 
 
 class Attempt(Record):

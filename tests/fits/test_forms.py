@@ -11,8 +11,8 @@ from tacit.fits.records import FitRequest, Record
 from tests.fits.builders import accept
 from tests.fits.places import StoredPath
 
-# What the first form lacks, which the second has.
-_ADDED = ("owner", "priority")
+# What the first form lacks, which later ones have.
+_ADDED = ("owner", "priority", "origins")
 
 
 def _rewrite(folder: StoredPath, fit_id: str, **changes: object) -> None:

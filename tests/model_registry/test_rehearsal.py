@@ -101,7 +101,7 @@ def test_all_that_is_broken_is_said_at_once(tmp_path: Path) -> None:
                 "field": ', support="positive"',
                 "example": "[1.0, 2.0]",
             },
-            "y leaves the support 'positive' of its field",
+            "y leaves the range of its field (greater than 0)",
         ),
         ({"more": 'mu = mu + Normal(0.0, jnp.maximum(mu, 0.0), name="nu")'}, "the log prior, or its gradient"),
     ],

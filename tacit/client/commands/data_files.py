@@ -112,7 +112,9 @@ def _table(
         click.echo(f"{source.name}: columns that are not used: {', '.join(unused)}.", err=True)
     found = {}
     for field, names in chosen.items():
-        matrix = np.array([[_number(source, line, table[name], name) for name in names] for line in lines])
+        levels = fields[field].level_names if field in fields else ()
+        rows = [[_value(source, line, table[name], name, levels) for name in names] for line in lines]
+        matrix = np.array(rows, dtype=object if levels else None)
         rank = len(fields[field].shape) if field in fields else min(len(names), 2)
         found[field] = matrix[:, 0] if rank == 1 and len(names) == 1 else matrix
     return found
@@ -164,6 +166,27 @@ def _hint(column: str, fields: Iterable[str]) -> str:
     """What to do where a column that is missing looks like a further field: `--columns x=a,y=b`."""
     further = column.partition("=")[0] in fields and "=" in column
     return f" Each field wants a --columns of its own: --columns {column}." if further else ""
+
+
+def _value(source: Source, line: _Line, column: int, name: str, levels: Sequence[str]) -> float | str:
+    """A number, or the name of a level of the field."""
+    cell = line.cells[column].strip() if column < len(line.cells) else ""
+    if cell in levels:
+        return cell
+    if levels and not _is_number(cell):
+        raise UnsendableError(
+            f"{source.name}, line {line.number}, column {name}: {cell[:40]!r} is not a level; there is "
+            f"{', '.join(levels)}."
+        )
+    return _number(source, line, column, name)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(source: Source, line: _Line, column: int, name: str) -> float:
