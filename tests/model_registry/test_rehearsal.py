@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from model_registry import starting
-from model_registry.rehearsal import Calibration, PriorDraws, Rehearsal, calibration, pictures, prior, rehearse
+from model_registry.loader import read_model
+from model_registry.rehearsal import (
+    Calibration,
+    PriorDraws,
+    Rehearsal,
+    calibration,
+    pictures,
+    prior,
+    rehearse,
+    structure,
+)
 from tacit.errors import ModelLoadError
 
 FILE = """
@@ -180,3 +190,21 @@ def test_infinite_draws_are_told_and_drawn(tmp_path: Path, finite: int, said: li
     model = _rehearsed(tmp_path, title="").model
     pictures.draw(Rehearsal(tuple(found), model, draws), tmp_path / "picture.svg")
     assert (tmp_path / "picture.svg").exists()
+
+
+def test_an_index_without_bounds_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    changes = {
+        "parameters": "N, k",
+        "more": 'effect = Normal(0.0, 1.0, name="effect", sample_shape=(3,))',
+        "observed": 'Normal(mu + effect[k], tau, name="y")',
+        "example": '[0.1, 1.2, -0.7], "k": [0, 1, 2]',
+        "field": '), "k": Field(("N",), dtype="int"',
+    }
+    path.write_text(textwrap.dedent(FILE).format(**{**VALID, **changes}))
+    ((mark, text),) = structure._indices(read_model(path))
+    assert mark == "note"
+    assert text.startswith("Data: k is used as an index and is not bounded on both sides.")
+    assert text.endswith("write Field(levels=...), or minimum and maximum.")
+    path.write_text(path.read_text().replace('dtype="int"', "levels=3"))
+    assert list(structure._indices(read_model(path))) == []
