@@ -13,7 +13,7 @@ from app.draws import DIAGNOSTICS, FitDraws, check_size, chosen, fitted_model, r
 from app.formats import Table
 from app.schemas.fits import FitCreate
 from app.schemas.results import PosteriorCreate
-from model_registry import Dataset, Field, Model, Registry
+from model_registry import Dataset, Model, Registry
 from model_registry.parsing import at
 from model_registry.resolution import resolve
 from tacit.errors import ConflictError, FieldError, InvalidInputError, NotCalibratedError, NotFoundError
@@ -40,7 +40,7 @@ class OpenAnswers:
 
         Raises:
             ConflictError: It was made for its own data alone.
-            NotCalibratedError: Its posteriors do not hold what they should.
+            NotCalibratedError: It has converged, and its posteriors do not hold what they should.
         """
         fit_id = fit.request.id
         with self._lock:
@@ -60,12 +60,13 @@ class OpenAnswers:
                 "objective 'amortized'."
             )
         calibration = json.loads(self._store.artefact(fit, DIAGNOSTICS))["calibration"]
-        if not calibration["offered"]:
+        # Who asks a fit that has not converged has said that he wants its answers all the same.
+        if not calibration["offered"] and fit.not_converged is None:
             raise NotCalibratedError(
                 f"Fit {request.id} is not calibrated: {coverage_in_words(calibration)}. Give it more simulations and "
                 "steps, or fit each data set by itself."
             )
-        dataset = Dataset(arrays=self._store.data(request), dims=dict(request.dims))
+        dataset = Dataset.from_stored(self._store.data(request), dict(request.dims))
         return Answers(model.problem(dataset), options, self._store.arrays(fit, _VARIATIONAL)), dataset
 
 
@@ -78,7 +79,7 @@ def answer_table(
         InvalidInputError: With one entry for each thing that is wrong.
     """
     answers, dataset = opened.of(fit, model)
-    observed = _observed(model, dataset, body.data)
+    given = _observed(model, dataset, body.data)
     count = fit.request.draws if body.draws is None else body.draws
     if count > settings.max_draws:
         raise refused("/draws", f"At most {settings.max_draws} on this service.")
@@ -87,7 +88,7 @@ def answer_table(
     names = chosen(body.vars, own.shapes, "/vars") or sorted(own.shapes)
     columns = own.columns(names)
     check_size(columns, count, settings, "/draws")
-    found = answers.answer(observed, seed=body.seed, num_draws=count)
+    found = answers.answer(given.arrays, seed=body.seed, num_draws=count, missing=given.missing)
     figures = {name: found.diagnostics[name] for name in ("k_hat", "effective_draws", "surprise")}
     return Table(
         header={"fit": fit.request.id, "num_draws": count, "seed": body.seed, **figures, "warnings": found.warnings},
@@ -116,8 +117,10 @@ def started(
             raise NotFoundError(body.start_from)
     except NotFoundError as error:
         raise refused("/start_from", "There is no such fit.") from error
-    if fit.status is not Status.SUCCEEDED:
+    if not fit.status.final:
         raise refused("/start_from", f"This fit is {fit.status}; wait until it has succeeded.")
+    if fit.status is not Status.SUCCEEDED:
+        raise refused("/start_from", f"This fit ended as {fit.status}; give one that has succeeded.")
     if (fit.request.model, fit.request.version) != (model.name, model.version):
         raise refused("/start_from", f"This fit is of {fit.request.model}@{fit.request.version}, not of {model.name}.")
     if "start" in body.inference:
@@ -133,21 +136,25 @@ def started(
     if other:
         detail = f"{other[0]} is not as in fit {fit.request.id}, which knows posteriors at its own covariates only."
         raise refused(at("/data", other[0]), detail)
-    fields = {name: field.resolved for name, field in _fields(model, dataset).items()}
-    start = answers.start(resolve(fields, {name: given.arrays[name] for name in model.observed}).arrays)
+    seen = _observed(model, dataset, {name: body.data[name] for name in model.observed})
+    start = answers.start(seen.arrays, missing=seen.missing)
     inference = {**body.inference, "objective": "forward", "start": start.model_dump()}
     return body.model_copy(update={"inference": inference})
 
 
-def _observed(model: Model, dataset: Dataset, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The observed variables, in the shapes of the fit."""
+def _observed(model: Model, dataset: Dataset, data: Mapping[str, Any]) -> Dataset:
+    """The observed variables, in the shapes of the fit and with its gaps."""
     known = [name for name in data if name in model.covariates]
     if known:
         detail = f"{known[0]} is a covariate, and stays as it was in the fit: leave it out."
         raise InvalidInputError([FieldError(at("/data", known[0]), detail)])
-    return resolve(_fields(model, dataset), data).arrays
-
-
-def _fields(model: Model, dataset: Dataset) -> dict[str, Field]:
-    """The observed fields in the sizes of the fit."""
-    return {name: dataclasses.replace(model.data[name], shape=dataset.arrays[name].shape) for name in model.observed}
+    fields = {name: dataclasses.replace(model.data[name], shape=dataset.arrays[name].shape) for name in model.observed}
+    given = resolve(fields, data)
+    other = [n for n in fields if not np.array_equal(given.missing.get(n, False), dataset.missing.get(n, False))]
+    if other:
+        detail = (
+            f"{other[0]} has other gaps than in the fit, which knows posteriors of data with its own gaps only: make a "
+            "fit of these data."
+        )
+        raise InvalidInputError([FieldError(at("/data", other[0]), detail)])
+    return given

@@ -16,14 +16,16 @@ from tacit.fits import Scope
 
 READS = {"x-scope": Scope.READ.value}
 
+# Keys that one object of a body may have. Whatever reads it says of each wrong key what is wrong.
+MOST_KEYS = 1000
+
 _LONGEST_PARSED_ON_LOOP = 64 * 1024  # bytes; longer bodies are parsed in a thread
 
 
-class JsonRequest(Request):
-    """A request whose body has to be JSON (RFC 8259: no NaN, no Infinity, UTF-8, sane nesting), compressed or not.
+class BodyRequest(Request):
+    """A request whose body is of a bounded size, compressed or not.
 
-    Its app must have `state.max_body_bytes`, which bounds the body as it comes and as it is inflated, and
-    `state.max_json_values`.
+    Its app must have `state.max_body_bytes`, which bounds the body as it comes and as it is inflated.
     """
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
@@ -54,6 +56,13 @@ class JsonRequest(Request):
         limit: int = self.app.state.max_body_bytes
         if size > limit:
             raise TooLargeError(f"The body is larger than {limit} bytes.")
+
+
+class JsonRequest(BodyRequest):
+    """A request whose body has to be JSON (RFC 8259: no NaN, no Infinity, UTF-8, sane nesting).
+
+    Its app must have `state.max_json_values`, too.
+    """
 
     async def body(self) -> bytes:
         body = await super().body()
@@ -109,6 +118,19 @@ def _parse(body: bytes, most_values: int) -> Any:
             f"The body has more than {most_values} values; send large arrays as base64: {{dtype, shape, data_b64}}."
         )
     try:
-        return pydantic_core.from_json(body, allow_inf_nan=False)
+        parsed = pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise NotJsonError(f"The body is not JSON: {error}.") from error
+    _check_keys(parsed)
+    return parsed
+
+
+def _check_keys(parsed: Any) -> None:
+    """Raise TooLargeError where an object that stands in objects alone has too many keys; lists hold only numbers."""
+    objects = [parsed]
+    while objects:
+        each = objects.pop()
+        if isinstance(each, dict):
+            if len(each) > MOST_KEYS:
+                raise TooLargeError(f"An object of the body has {len(each)} keys; {MOST_KEYS} are the most.")
+            objects.extend(each.values())

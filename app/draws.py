@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,17 +11,20 @@ from numpy.typing import NDArray
 
 from app.formats import VARS, Column, Group, Table
 from app.schemas.results import PosteriorQuery
-from model_registry import Model, Registry
+from model_registry import Dataset, Model, Registry
 from tacit.errors import FieldError, InvalidInputError, ModelChangedError, NotFoundError
 from tacit.fits import Fit, FitStore
 from tacit.fits.arrays import ArrayFile, Arrays
-from tacit.fits.summary import to_json
+from tacit.fits.summary import FAILED, to_json
 from tacit.settings import Settings
 
 POSTERIOR = "posterior.safetensors"
 SUMMARY = "summary.json"
 DIAGNOSTICS = "diagnostics.json"
 LOSSES = "losses.safetensors"
+
+# What draws say of themselves that are no posterior.
+NOT_CONVERGED = {"converged": False}
 
 # Numbers of stored draws that are read together.
 _BLOCK = 2**16
@@ -72,14 +76,14 @@ class FitDraws:
             for name in names
         ]
 
-    def data(self) -> Arrays:
+    def data(self) -> Dataset:
         """The data of the fit."""
-        return self._read_data()
+        return Dataset.from_stored(self._read_data(), self.request.dims)
 
     def data_groups(self) -> list[Group]:
         """What was observed, and the covariates it was observed at."""
         assert self._model is not None, "who wants the data has made sure of the model"
-        data = self.data()
+        data = with_nan(self.data())
         observed = data_group(self._model, "observed_data", {name: data[name] for name in self._model.observed})
         constant = data_group(self._model, "constant_data", {name: data[name] for name in self._model.covariates})
         return [group for group in (observed, constant) if group.arrays]
@@ -93,6 +97,19 @@ class FitDraws:
             "fit": self.request.id,
             "fit_seed": self.request.seed,
         }
+
+
+def with_nan(data: Dataset) -> Arrays:
+    """The fields of a model's data, with nan for what is missing: where something is, whole numbers are floats."""
+    return {
+        name: np.where(data.missing[name], np.nan, values).astype(_float_of(values)) if name in data.missing else values
+        for name, values in data.arrays.items()
+    }
+
+
+def _float_of(values: NDArray[Any]) -> type[np.floating[Any]]:
+    """A type that holds these numbers as they are, and nan."""
+    return np.float64 if values.dtype.kind == "i" else np.float32
 
 
 def fitted_model(registry: Registry, fit: Fit) -> Model:
@@ -137,22 +154,48 @@ def posterior_table(draws: FitDraws, query: PosteriorQuery, settings: Settings, 
     )
 
 
+def unconverged(table: Table) -> Table:
+    """The same draws, which say of themselves that they are no posterior."""
+    # NetCDF has no attributes that are true or false.
+    return replace(table, header={**table.header, **NOT_CONVERGED}, attributes={**table.attributes, "converged": 0})
+
+
 def summary_body(store: FitStore, fit: Fit) -> dict[str, Any]:
     """The stored summary, and what the importance weights of the draws say."""
     figures = json.loads(store.artefact(fit, DIAGNOSTICS))
+    variables = json.loads(store.artefact(fit, SUMMARY))
+    # Summaries of earlier versions have no such count.
+    failed = {name: each.pop(FAILED) for name, each in variables.items() if FAILED in each}
     return {
         "fit": fit.request.id,
         "num_draws": fit.request.draws,
-        "ess": figures.get("effective_draws"),
+        "ess": _worth(figures, fit.request.draws),
         "k_hat": figures.get("k_hat"),
-        "vars": json.loads(store.artefact(fit, SUMMARY)),
+        "failed_draws": failed,
+        "vars": variables,
+        **({} if fit.not_converged is None else NOT_CONVERGED),
     }
+
+
+def _worth(figures: Mapping[str, Any], num_draws: int) -> float | None:
+    """How many independent draws the stored ones are worth; None if not known."""
+    if "ess" in figures:
+        ess: float | None = figures["ess"]
+        return ess
+    # Fits of earlier versions have only what the draws were worth of which the stored ones are a part.
+    effective = figures.get("effective_draws")
+    return None if effective is None else min(float(effective), float(num_draws))
 
 
 def diagnostics_body(store: FitStore, fit: Fit) -> dict[str, Any]:
     """The stored figures, and the warnings that follow from them."""
     warnings = fit.outcome.warnings if fit.outcome else ()
-    return {"fit": fit.request.id, "figures": json.loads(store.artefact(fit, DIAGNOSTICS)), "warnings": list(warnings)}
+    return {
+        "fit": fit.request.id,
+        "figures": json.loads(store.artefact(fit, DIAGNOSTICS)),
+        "warnings": list(warnings),
+        **({} if fit.not_converged is None else {"not_converged": fit.not_converged}),
+    }
 
 
 def losses_body(store: FitStore, fit: Fit) -> dict[str, Any]:

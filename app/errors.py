@@ -6,6 +6,7 @@ What is not in the table is a defect: it is logged, and the user gets a 500 with
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request, Response
@@ -25,6 +26,7 @@ from tacit.errors import (
     ModelChangedError,
     NoResultError,
     NotCalibratedError,
+    NotConvergedError,
     NotFinishedError,
     NotFoundError,
     QuotaError,
@@ -40,6 +42,8 @@ _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 2
+# An answer lists no more errors than this; it says how many there are.
+MOST_ERRORS = 100
 
 
 class BodyError(HTTPException):
@@ -65,6 +69,14 @@ class TooLargeError(BodyError):
     """The body is larger than the service takes."""
 
 
+class WrongHostError(BodyError):
+    """The request is for a host name that the service does not go by."""
+
+
+class ForeignOriginError(BodyError):
+    """A page of another site asks for something to be changed."""
+
+
 class NotAcceptableError(HTTPException):
     """The client takes none of the forms that the answer can have."""
 
@@ -81,6 +93,8 @@ class Kind(NamedTuple):
 
 TABLE: Mapping[type[Exception], Kind] = {
     NotJsonError: Kind(HTTPStatus.BAD_REQUEST, "not_json"),
+    WrongHostError: Kind(HTTPStatus.MISDIRECTED_REQUEST, "wrong_host"),
+    ForeignOriginError: Kind(HTTPStatus.FORBIDDEN, "foreign_origin"),
     NotAcceptableError: Kind(HTTPStatus.NOT_ACCEPTABLE, "not_acceptable"),
     TooLargeError: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
     MediaTypeError: Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
@@ -95,6 +109,7 @@ TABLE: Mapping[type[Exception], Kind] = {
     NotFoundError: Kind(HTTPStatus.NOT_FOUND, "not_found"),
     NotFinishedError: Kind(HTTPStatus.CONFLICT, "not_finished"),
     NoResultError: Kind(HTTPStatus.CONFLICT, "no_result"),
+    NotConvergedError: Kind(HTTPStatus.CONFLICT, "not_converged"),
     InFlightError: Kind(HTTPStatus.CONFLICT, "in_flight"),
     HasEndedError: Kind(HTTPStatus.CONFLICT, "has_ended"),
     ModelChangedError: Kind(HTTPStatus.CONFLICT, "model_changed"),
@@ -122,7 +137,7 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="What is wrong, in a sentence.")
     code: str = Field(description="What kind of error this is; stable.")
-    errors: list[ProblemError] = Field(description="Each field that is wrong; may be empty.")
+    errors: list[ProblemError] = Field(description=f"Each field that is wrong, {MOST_ERRORS} at most; may be empty.")
     request_id: str = Field(description="Name of the request in the logs of the service.")
 
 
@@ -175,7 +190,7 @@ def answer(
         status=kind.status,
         detail=detail,
         code=kind.code,
-        errors=[ProblemError(pointer=pointer, detail=each) for pointer, each in errors],
+        errors=[ProblemError(pointer=pointer, detail=each) for pointer, each in islice(errors, MOST_ERRORS)],
         request_id=request_id(request),
     )
     return Response(problem.model_dump_json(), kind.status, headers, media_type=MEDIA_TYPE)

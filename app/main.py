@@ -18,8 +18,9 @@ from app.bodies import JsonRoute
 from app.gate import Gate
 from app.metrics import HttpMetrics
 from app.middleware import RequestMiddleware
+from app.origins import OriginMiddleware
 from app.routes import events as event_routes
-from app.routes import fits, models, results, system
+from app.routes import fits, models, results, system, tables
 from app.service import Service, close_service, open_service
 from model_registry import Registry, load_registry
 from tacit import binding, compilation, logs
@@ -38,7 +39,15 @@ from tacit.settings import Settings
 
 _GRACE_S = 5
 _SCHEME = "key"
-_ROUTERS = (models.router, fits.router, event_routes.router, results.router, system.router, system.guarded)
+_ROUTERS = (
+    models.router,
+    tables.router,
+    fits.router,
+    event_routes.router,
+    results.router,
+    system.router,
+    system.guarded,
+)
 
 
 def create_app(settings: Settings, *, registry: Registry | None = None) -> FastAPI:
@@ -84,6 +93,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None) -> FastA
         app.include_router(router)
     errors.install(app)
     app.state.metrics = HttpMetrics()
+    app.add_middleware(OriginMiddleware, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
     documentation.install(app)
     page.install(app)

@@ -189,9 +189,9 @@ def _symbols(shape: Sequence[str | int]) -> set[str]:
 
 
 def _pinned_field(model: Model, name: str, outline: Outline) -> Field:
-    """What a value of a variable has to be: of an observed one, what its data have to be."""
+    """What a value of a variable has to be: of an observed one, what its data have to be, and complete."""
     if name in model.observed:
-        return replace(model.data[name], shape=outline.shape)
+        return replace(model.data[name], shape=outline.shape, missing=False)
     return Field(outline.shape, "int" if outline.dtype.kind in "iub" else "float")
 
 

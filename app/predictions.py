@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,11 +11,13 @@ from numpy.typing import NDArray
 
 from app import prediction
 from app.draws import FitDraws, axes, check_size, data_group, refused
-from app.formats import VARS, Column, Group, Part, Table, quantiles
+from app.formats import VARS, Column, Group, Part, Table
 from app.prediction import Prediction
 from app.schemas.results import PosteriorPredictiveCreate, PredictiveCreate
 from model_registry import Dataset, Model
-from tacit.errors import is_out_of_memory
+from tacit import simulation_pool
+from tacit.errors import InferenceError, UnavailableError, is_out_of_memory
+from tacit.inference import densities
 from tacit.predictive import log_likelihood, predict
 from tacit.settings import Settings
 
@@ -32,15 +33,15 @@ def posterior_predictive_table(
     Args:
         complete: Whether the draws themselves and the data come along, where the file has room for them.
     """
-    _check_scores(model, body)
-    dataset = Dataset(arrays=draws.data(), dims=draws.request.dims)
+    dataset = draws.data()
+    _check_scores(model, body, dataset)
     planned = prediction.from_fit(model, dataset, draws.shapes, inputs=body.inputs, pinned=body.set, wanted=body.vars)
     changed = bool(body.inputs or body.set)
     count = draws.request.draws if body.draws is None else body.draws
     columns = _columns(planned, dict.fromkeys(planned.variables, "predictions" if changed else "posterior_predictive"))
     parts = _predicted(planned, count, body.seed, draws)
     if body.log_likelihood:
-        scores = _within_memory(_scores(planned, dataset, count, draws))
+        scores = _computed(_scores(planned, dataset, count, draws))
         first = next(scores)
         columns += [_score_column(model, name, values) for name, values in first.items()]
         parts = _beside(parts, chain([first], scores), _LOG_LIKELIHOOD)
@@ -79,26 +80,30 @@ def prior_predictive_table(model: Model, body: PredictiveCreate, settings: Setti
 
 
 def _finished(table: Table, body: PredictiveCreate, settings: Settings) -> Table:
-    """Checked for its size, begun, and made into quantiles if those are asked for."""
+    """Checked for its size, begun, and to be made into quantiles if those are asked for."""
     check_size(table.columns, table.rows, settings, "/draws")
     # The first part shows whether the program compiles and runs, while an error can still be told.
-    parts = _within_memory(table.parts)
-    table = replace(table, parts=chain([next(parts)], parts))
-    return table if body.quantiles is None else quantiles(table, body.quantiles, Path(settings.data_dir))
+    parts = _computed(table.parts)
+    return replace(table, parts=chain([next(parts)], parts), probabilities=body.quantiles)
 
 
-def _within_memory(parts: Iterator[Part]) -> Iterator[Part]:
-    """The same parts. What a program needs in between its variables, no check of their sizes can tell."""
+def _computed(parts: Iterator[Part]) -> Iterator[Part]:
+    """The same parts; what JAX raises while they are computed becomes an error that says what to do.
+
+    What a program needs in between its variables, no check of their sizes can tell.
+    """
     try:
         yield from parts
     except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        detail = "This machine has not the memory for it: ask for fewer draws, or for smaller inputs."
-        raise refused("/draws", detail) from error
+        if is_out_of_memory(error):
+            detail = "This machine has not the memory for it: ask for fewer draws, or for smaller inputs."
+            raise refused("/draws", detail) from error
+        if trouble := simulation_pool.trouble():
+            raise UnavailableError(trouble) from error
+        raise
 
 
-def _check_scores(model: Model, body: PosteriorPredictiveCreate) -> None:
+def _check_scores(model: Model, body: PosteriorPredictiveCreate, dataset: Dataset) -> None:
     """Raises InvalidInputError where a log likelihood is asked for that does not exist."""
     if not body.log_likelihood:
         return
@@ -112,6 +117,10 @@ def _check_scores(model: Model, body: PosteriorPredictiveCreate) -> None:
         raise refused(
             "/log_likelihood", f"{pinned[0]} is set, so it is not the observed one whose likelihood this would be."
         )
+    try:
+        densities.check(model.problem(dataset))
+    except InferenceError as error:
+        raise refused("/log_likelihood", f"It cannot be had: {error}.") from error
 
 
 def _predicted(planned: Prediction, count: int, seed: int, draws: FitDraws | None) -> Iterator[Part]:
@@ -141,6 +150,7 @@ def _scores(planned: Prediction, dataset: Dataset, count: int, draws: FitDraws) 
         observed={name: dataset.arrays[name] for name in model.observed},
         rows=lambda start, stop: draws.rows(planned.sampled, start, stop),
         fixed=planned.fixed,
+        missing=dataset.missing,
         plate=model.data_plate,
     )
 

@@ -18,7 +18,7 @@ from app.answers import OpenAnswers
 from app.metrics import WorkerMetrics
 from app.signals import Signals
 from model_registry import Registry
-from tacit.errors import NoResultError, NotFinishedError, UnavailableError
+from tacit.errors import NoResultError, NotConvergedError, NotFinishedError, UnavailableError
 from tacit.fits import (
     Fit,
     FitRequest,
@@ -78,7 +78,7 @@ class Service:
         return await anyio.to_thread.run_sync(lambda: function(*args), limiter=self._computing)
 
     async def finished(self, fit_id: str) -> Fit:
-        """A fit that has results.
+        """A fit that was computed to its end, so that something can be said of how it went.
 
         Raises:
             NotFoundError: There is no such fit.
@@ -88,8 +88,25 @@ class Service:
         fit = await self.blocking(self.store.fit, fit_id)
         if not fit.status.final:
             raise NotFinishedError(f"Fit {fit_id} is {fit.status}; ask again when it has succeeded.")
-        if fit.status is not Status.SUCCEEDED:
+        if not fit.has_results:
             raise NoResultError(f"Fit {fit_id} has no results: it {_ended(fit.status)}.")
+        return fit
+
+    async def drawn(self, fit_id: str, *, unconverged: bool) -> Fit:
+        """A fit whose draws may be shown; errors as `finished`.
+
+        Args:
+            unconverged: Whether draws are wanted also of a fit that has not converged.
+
+        Raises:
+            NotConvergedError: They are no posterior, and were not asked for as such.
+        """
+        fit = await self.finished(fit_id)
+        if fit.not_converged is not None and not unconverged:
+            raise NotConvergedError(
+                f"Fit {fit_id} has not converged, so its draws are no posterior. {fit.not_converged} To see the draws "
+                'all the same, ask with `unconverged=true` (in the body of a POST: `"unconverged": true`).'
+            )
         return fit
 
     async def wait_ended(self, fit_id: str, *, timeout_s: float) -> None:

@@ -1,6 +1,6 @@
 """Answers that are made while they are sent: nothing grows with their length, and no thread is held between pieces."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
 import anyio
 from starlette.requests import Request
@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.formats.negotiation import FORMATS, Format
-from app.formats.table import Table
+from app.formats.table import Table, written
 from app.service import Service
 
 # As nginx logs it; no client sees this.
@@ -16,7 +16,13 @@ _NOBODY_THERE = 499
 
 
 async def draws_answer(
-    request: Request, service: Service, form: Format, name: str, make: Callable[[], Table]
+    request: Request,
+    service: Service,
+    form: Format,
+    name: str,
+    make: Callable[[], Table],
+    *,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A table as a response in the form asked for.
 
@@ -26,8 +32,9 @@ async def draws_answer(
     Args:
         name: For the file that a client may make of it.
         make: Called in a thread.
+        headers: Of the answer, beside those that every answer of draws has.
     """
-    pieces = await service.computed(lambda: form.write(make(), service.settings.data_dir))
+    pieces = await service.computed(lambda: written(make(), form.write, service.settings.data_dir))
     try:
         first = await _first(request, service, pieces)
     except BaseException:
@@ -36,10 +43,10 @@ async def draws_answer(
     if not first:
         await _close(service, pieces)
         return Response(status_code=_NOBODY_THERE)
-    headers = {"Vary": "Accept"}
+    told = {"Vary": "Accept", **(headers or {})}
     if form is not next(iter(FORMATS.values())):
-        headers["Content-Disposition"] = f'attachment; filename="{name}.{form.suffix}"'
-    return _Streamed(_rest(service, first, pieces), media_type=form.media_type, headers=headers)
+        told["Content-Disposition"] = f'attachment; filename="{name}.{form.suffix}"'
+    return _Streamed(_rest(service, first, pieces), media_type=form.media_type, headers=told)
 
 
 class _Streamed(StreamingResponse):

@@ -2,12 +2,17 @@
 
 import re
 import secrets
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
+
+from numpy.typing import NDArray
 
 from app.schemas.fits import FitCreate
 from app.schemas.kinds import MAX_SEED
 from app.validation import inference_options
 from model_registry import Model
+from tacit.engine import ENGINE_REVISION
 from tacit.errors import FieldError, InvalidInputError
 from tacit.fits import FitRequest, Priority, fingerprint, new_fit_id, records
 from tacit.fits.addresses import is_public
@@ -21,7 +26,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
     _check_limits(body, settings)
     dataset = model.resolve(body.data)
     options = inference_options(model, dataset, body.inference)
-    data, artefact = encode_data(dataset.arrays)
+    data, artefact = encode_data(dataset.stored)
     seed = secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed
     draws = body.draws or settings.default_draws
     created_at = records.now()
@@ -31,11 +36,12 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
         version=model.version,
         code_hash=model.code_hash,
         fingerprint=fingerprint(
-            dataset.arrays,
+            dataset.stored,
             model=model.name,
             version=model.version,
             code_hash=model.code_hash,
             options=options,
+            engine_revision=ENGINE_REVISION,
             seed=seed,
             draws=draws,
         ),
@@ -51,6 +57,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
         created_at=created_at,
         owner=owner,
         origins={name: field.origin for name, field in model.data.items() if field.origin},
+        engine_revision=ENGINE_REVISION,
     )
     return request, data
 
@@ -97,10 +104,21 @@ def _check_limits(body: FitCreate, settings: Settings) -> None:
         raise InvalidInputError(errors)
 
 
-def again(request: FitRequest, settings: Settings) -> FitRequest:
-    """The same request, as another fit."""
+def again(request: FitRequest, arrays: Mapping[str, NDArray[Any]], settings: Settings) -> FitRequest:
+    """The same request with the same data, as another fit: by the engine of today."""
     moment = records.now()
     changes = {
+        "fingerprint": fingerprint(
+            arrays,
+            model=request.model,
+            version=request.version,
+            code_hash=request.code_hash,
+            options=request.options,
+            engine_revision=ENGINE_REVISION,
+            seed=request.seed,
+            draws=request.draws,
+        ),
+        "engine_revision": ENGINE_REVISION,
         "id": new_fit_id(moment),
         "created_at": moment,
         "device": settings.device,

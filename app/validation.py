@@ -11,8 +11,8 @@ from app import prediction
 from app.errors import pointer_to
 from app.schemas.models import DataCheck
 from model_registry import Dataset, Model, unsuitable
-from tacit.errors import FieldError, InvalidInputError
-from tacit.inference import InferenceOptions
+from tacit.errors import FieldError, InferenceError, InvalidInputError
+from tacit.inference import InferenceOptions, densities
 from tacit.inference.options import OptimizerOptions
 from tacit.inference.problem import layout
 
@@ -48,6 +48,11 @@ def inference_options(model: Model, dataset: Dataset, given: Mapping[str, Any]) 
             [FieldError("/inference" + pointer_to(each["loc"]), _what_is_wrong(each)) for each in error.errors()]
         ) from error
     errors = [FieldError("/inference" + each.pointer, each.detail) for each in unsuitable(model, options)]
+    if not errors and options.method == "klqp" and dataset.missing:
+        try:
+            densities.check(model.problem(dataset))
+        except InferenceError as error:
+            errors = [FieldError("/inference/method", f"{error}.")]
     if not errors and options.start is not None:
         wanted, given_size = layout(model.problem(dataset)).global_dim, len(options.start.mean)
         if given_size != wanted:

@@ -14,7 +14,17 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from benchmarks.sbibm import NUM_DRAWS, OBSERVATIONS, SEEDS, TASKS, c2st, chosen, observation, published
+from benchmarks.sbibm import (
+    ALL_OBSERVATIONS,
+    NUM_DRAWS,
+    OBSERVATIONS,
+    SEEDS,
+    TASKS,
+    c2st,
+    chosen,
+    observation,
+    published,
+)
 from model_registry import load_registry
 from tacit.inference import Answers, InferenceOptions, fit
 
@@ -28,7 +38,7 @@ def amortized() -> Iterator[str]:
     simulations, of the worst latent number; milliseconds of an answer of 2,000 draws once it is compiled."""
     folder, registry = Path(os.environ["TACIT_SBIBM"]), load_registry()
     best = published(folder)
-    numbers = chosen("TACIT_SBIBM_OBSERVATIONS", OBSERVATIONS)
+    numbers = chosen("TACIT_SBIBM_OBSERVATIONS", ALL_OBSERVATIONS, OBSERVATIONS)
     yield (
         "| task | simulations | seed | C2ST | q alone | best published | refined by 10,000 | p-value | 50 % | 90 % | "
         "seconds | ms an answer |"

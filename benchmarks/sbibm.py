@@ -1,14 +1,19 @@
 """The field's benchmark of simulation-based inference: one observation, no likelihood, a budget of simulations.
 
-TACIT_SBIBM names a folder with a file `<task>_<observation>.npz` for each: `observation` and `reference_samples` as
-the benchmark (Lueckmann et al., 2021) has them, and `published_c2st.csv`, what others reached. The score is how well a
-classifier tells draws from the reference (C2ST; 0.5 is perfect): the benchmark's own classifier, two hidden layers of
-ten units a dimension, five folds, both sides standardised by the reference.
+TACIT_SBIBM names the folder of the benchmark's references (Lueckmann et al., 2021), in one of two forms. Either it is
+the package: `pip download --no-deps sbibm==1.1.0`, unpacked with `unzip`, has them in the folder `sbibm`, for ten
+observations of every task. Or it has a file `<task>_<observation>.npz` with `observation` and `reference_samples` for
+each; slcp_distractors is not in this form. Where the folder holds `published_c2st.csv`, the best that others reached
+stands beside.
 
-Long: nine tasks, three observations, three budgets, two seeds. TACIT_SBIBM_TASKS, _OBSERVATIONS, _BUDGETS and _SEEDS
-(values with commas between) make some of them only.
+The score is how well a classifier tells draws from the reference (C2ST; 0.5 is perfect). It is the benchmark's own, two
+hidden layers of ten units a dimension, five folds, both sides standardised by the reference.
+
+Long: nine tasks, three observations of the ten, three budgets, two seeds. TACIT_SBIBM_TASKS, _OBSERVATIONS, _BUDGETS
+and _SEEDS (values with commas between) make others.
 """
 
+import bz2
 import csv
 import itertools
 import os
@@ -26,12 +31,12 @@ from sklearn.neural_network import MLPClassifier
 
 from benchmarks.together import fits, suits
 from model_registry import Model, load_registry
-from model_registry.models.slcp_distractors import hide
 from tacit.errors import DivergedError
 from tacit.inference import Fit, InferenceOptions, Problem
 
 NUM_DRAWS = 2000
 SEEDS = (0, 1)
+ALL_OBSERVATIONS = range(1, 11)
 OBSERVATIONS = (1, 2, 3)
 BUDGETS = (100_000, 10_000, 1_000)
 # The benchmark's task, and the registered model.
@@ -63,22 +68,44 @@ def c2st(reference: np.ndarray, draws: np.ndarray) -> float:
 
 def observation(folder: Path, task: str, number: int) -> tuple[np.ndarray, np.ndarray]:
     """What was observed, in the shape of the registered model's data, and draws of the reference posterior."""
-    hidden = task == "slcp_distractors"
-    with np.load(folder / f"{'slcp' if hidden else task}_{number}.npz") as held:
-        observed, reference = held["observation"].reshape(-1), held["reference_samples"]
-    if task.startswith("slcp"):
+    observed, reference = _held(folder, task, number)
+    if task == "slcp":
         observed = observed.reshape(4, 2)
-    if hidden:
-        observed = hide(observed, seed=number)
     if task == "sir":
         observed = observed.astype(int)
     order = np.random.RandomState(0).permutation(len(reference))
     return observed, reference[order[:NUM_DRAWS]]
 
 
+def _held(folder: Path, task: str, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """(numbers,) observed and (draws, latents) of the reference, from either form of the folder.
+
+    Raises:
+      FileNotFoundError: it has neither.
+    """
+    arrays = folder / f"{task}_{number}.npz"
+    if arrays.exists():
+        with np.load(arrays) as held:
+            return held["observation"].reshape(-1), held["reference_samples"]
+    hidden = task == "slcp_distractors"
+    files = folder / "tasks" / ("slcp" if hidden else task) / "files" / f"num_observation_{number}"
+    if not files.is_dir():
+        raise FileNotFoundError(f"TACIT_SBIBM: there is neither {arrays} nor {files}")
+    observed = _table((files / f"observation{'_distractors' if hidden else ''}.csv").read_text())
+    reference = bz2.decompress((files / "reference_posterior_samples.csv.bz2").read_bytes()).decode()
+    return observed[0], _table(reference)
+
+
+def _table(text: str) -> np.ndarray:
+    """(rows, columns) of a table with a header."""
+    return np.loadtxt(text.splitlines(), delimiter=",", skiprows=1, ndmin=2)
+
+
 def published(folder: Path) -> dict[tuple[str, int], float]:
-    """The best mean score of others, by task and budget."""
+    """The best mean score of others, by task and budget; empty where the folder does not tell."""
     best: dict[tuple[str, int], float] = {}
+    if not (folder / "published_c2st.csv").exists():
+        return best
     with (folder / "published_c2st.csv").open() as rows:
         for row in csv.DictReader(rows):
             key = row["task"], int(row["num_simulations"])
@@ -86,14 +113,16 @@ def published(folder: Path) -> dict[tuple[str, int], float]:
     return best
 
 
-def chosen(variable: str, everything: Iterable[Any]) -> list[Any]:
-    """Those that an environment variable asks for, or all.
+def chosen(variable: str, everything: Iterable[Any], usual: Iterable[Any] | None = None) -> list[Any]:
+    """Those that an environment variable asks for; the usual ones, or all, where it does not.
 
     Raises:
       ValueError: it asks for something else.
     """
     known = {str(each): each for each in everything}
-    asked = os.environ.get(variable, ",".join(known)).split(",")
+    if variable not in os.environ:
+        return list(known.values() if usual is None else usual)
+    asked = os.environ[variable].split(",")
     if unknown := [each for each in asked if each not in known]:
         raise ValueError(f"{variable}: {', '.join(unknown)} is none of {', '.join(known)}")
     return [known[each] for each in asked]
@@ -104,7 +133,7 @@ def sbibm() -> Iterator[str]:
     folder = Path(os.environ["TACIT_SBIBM"])
     tasks, observations, budgets, seeds = (
         chosen("TACIT_SBIBM_TASKS", TASKS),
-        chosen("TACIT_SBIBM_OBSERVATIONS", OBSERVATIONS),
+        chosen("TACIT_SBIBM_OBSERVATIONS", ALL_OBSERVATIONS, OBSERVATIONS),
         chosen("TACIT_SBIBM_BUDGETS", BUDGETS),
         chosen("TACIT_SBIBM_SEEDS", SEEDS),
     )

@@ -1,8 +1,13 @@
-"""Simulators without a density, against NUTS on programs that hold the simulator's hidden noise as latents, or sum it
-out where that is possible. No such program is needed, or used, by the fits themselves."""
+"""Simulators without a density, against references that the fits themselves neither need nor use: NUTS on programs
+that hold the simulator's hidden noise as latents, or sum it out where that is possible; a particle filter for `ricker`.
 
+TACIT_SIMULATORS names models, separated by commas, where not all are wanted.
+"""
+
+import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +17,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.infer import MCMC, NUTS
 
+from benchmarks import ricker
 from model_registry import load_registry
 from model_registry.models.lotka_volterra import derivative
 from model_registry.models.lotka_volterra_sde import STEPS
@@ -74,14 +80,7 @@ def panel_counts(x: jax.Array, visit: jax.Array, y: jax.Array) -> None:
     numpyro.sample("y", dist.Poisson(jnp.exp(log_rate)), obs=y)
 
 
-YARDSTICKS: dict[str, Callable[..., None]] = {
-    "lotka-volterra-sde": lotka_volterra_sde,
-    "growth-curves": growth_curves,
-    "panel-counts": panel_counts,
-}
-
-
-def reference(program: Callable[..., None], data: dict[str, Any]) -> dict[str, np.ndarray]:
+def by_nuts(program: Callable[..., None], data: dict[str, Any]) -> dict[str, np.ndarray]:
     """Draws of NUTS, four chains of 1,500, by latent."""
     kernel = NUTS(program, target_accept_prob=0.9)
     sampler = MCMC(
@@ -91,15 +90,25 @@ def reference(program: Callable[..., None], data: dict[str, Any]) -> dict[str, n
     return {name: np.asarray(draws) for name, draws in sampler.get_samples().items() if not name.startswith("hidden")}
 
 
+# By model, draws of its reference at given data.
+REFERENCES: dict[str, Callable[[dict[str, Any]], dict[str, np.ndarray]]] = {
+    "lotka-volterra-sde": partial(by_nuts, lotka_volterra_sde),
+    "growth-curves": partial(by_nuts, growth_curves),
+    "panel-counts": partial(by_nuts, panel_counts),
+    "ricker": ricker.draws,
+}
+
+
 def simulators() -> Iterator[str]:
-    """Registered models without a density, against NUTS on an equivalent program that has one."""
+    """Registered models without a density, against NUTS on an equivalent program that has one; `ricker` against
+    importance sampling with a particle filter's likelihoods."""
     registry = load_registry()
     yield "| model | seed | latents | max / mean error of means (sds) | sd ratios | seconds |"
     yield "|---|---|---|---|---|---|"
-    for name, program in YARDSTICKS.items():
+    for name in os.environ.get("TACIT_SIMULATORS", ",".join(REFERENCES)).split(","):
         model = registry.get(name)
         dataset = model.resolve(model.example)
-        answer = reference(program, dict(dataset.arrays))
+        answer = REFERENCES[name](dict(dataset.arrays))
         for seed in SEEDS:
             start = time.perf_counter()
             options = InferenceOptions(**model.defaults)

@@ -60,6 +60,7 @@ def _rules() -> tuple[Callable[[Model], None], ...]:
         _check_fields,
         _check_parameters,
         _check_observed,
+        _check_missing,
         _check_latents,
         _check_plate,
         _check_example,
@@ -120,6 +121,22 @@ def _check_observed(model: Model) -> None:
                 f"({', '.join(model.variables) or 'it makes none'}); rename it."
             )
         _check_observed_variable(name, model.data[name], model.variables[name])
+
+
+def _check_missing(model: Model) -> None:
+    for name in model.covariates:
+        if model.data[name].missing:
+            raise ModelLoadError(
+                f"the field {name!r} is a parameter of the program, which needs all its values: leave missing=True "
+                "out. Where some are not known, let the program draw them from a prior, as latent variables; or give "
+                "it another field, of 0 and 1, that says which it has to do without."
+            )
+    alone = [model.data[name] for name in model.observed]
+    if len(alone) == 1 and alone[0].missing and set(alone[0].shape) <= {1}:
+        raise ModelLoadError(
+            f"the field {model.observed[0]!r} is the only number that is observed; without it there is nothing to fit: "
+            "leave missing=True out."
+        )
 
 
 def _check_observed_variable(name: str, field: Field, variable: Variable) -> None:

@@ -44,8 +44,8 @@ def describe(model: Model) -> dict[str, Any]:
         "references": list(model.references),
         "code_hash": model.code_hash,
         "dims": list(model.dims),
-        "inputs": [_field(name, model.data[name]) for name in model.covariates],
-        "observed": [_field(name, model.data[name]) for name in model.observed],
+        "inputs": [describe_field(name, model.data[name]) for name in model.covariates],
+        "observed": [describe_field(name, model.data[name]) for name in model.observed],
         "latents": [_variable(model, name) for name in model.latents],
         "deterministics": [_variable(model, name) for name in model.deterministics],
         "data_schema": data_schema(model.data, title=f"Data of {model.name}"),
@@ -56,7 +56,8 @@ def describe(model: Model) -> dict[str, Any]:
     }
 
 
-def _field(name: str, field: Field) -> dict[str, Any]:
+def describe_field(name: str, field: Field) -> dict[str, Any]:
+    """What a client has to know of a field."""
     return {
         "name": name,
         "shape": list(field.shape),
@@ -68,6 +69,7 @@ def _field(name: str, field: Field) -> dict[str, Any]:
         "minimum": field.lowest,
         "maximum": field.highest,
         "origin": field.origin,
+        "missing": field.missing,
     }
 
 
@@ -82,7 +84,11 @@ def _variable(model: Model, name: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else np.asarray(value).tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    array = np.asarray(value)
+    # JSON has no nan.
+    return (np.where(np.isnan(array), None, array) if array.dtype.kind == "f" else array).tolist()
 
 
 def data_schema(fields: Mapping[str, Field], *, title: str) -> dict[str, Any]:
@@ -105,6 +111,7 @@ def data_schema(fields: Mapping[str, Field], *, title: str) -> dict[str, Any]:
 
 def _field_schema(field: Field) -> dict[str, Any]:
     words = f"{shape_words(field.shape)}, {field.words}"
+    words += ", null where one is missing" if field.missing else ""
     about = f"{field.description} ({words})" if field.description else words
     unit = {"x-unit": field.unit} if field.unit else {}
     forms = [_nested_schema(field), {"$ref": "#/$defs/encoded_array"}]
@@ -112,9 +119,9 @@ def _field_schema(field: Field) -> dict[str, Any]:
 
 
 def _nested_schema(field: Field) -> dict[str, Any]:
-    schema = _number_schema(field)
-    if field.level_names:
-        schema = {"anyOf": [{"enum": list(field.level_names)}, schema]}
+    forms = [{"enum": list(field.level_names)}] if field.level_names else []
+    forms += [_number_schema(field), *([{"type": "null"}] if field.missing else [])]
+    schema = {"anyOf": forms} if len(forms) > 1 else forms[0]
     for size in reversed(field.shape):
         sizes = {"minItems": 1} if isinstance(size, str) else {"minItems": size, "maxItems": size}
         schema = {"type": "array", "items": schema, **sizes}

@@ -46,6 +46,8 @@ class Field:
       minimum, maximum: the least and the greatest number that may be sent.
       origin: a number that is subtracted in double precision before the numbers become float32, such as 1.7e9 for Unix
         times. The program gets the difference; `support` is of the difference, `minimum` and `maximum` of what is sent.
+      missing: whether numbers may be missing: null, or nan in an array. Only of an observed field. The posterior is
+        then that given the numbers that are there.
 
     Raises:
       ModelLoadError: an argument is not one of those above.
@@ -60,6 +62,7 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     origin: float = 0.0
+    missing: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple):
@@ -73,6 +76,8 @@ class Field:
             raise ModelLoadError(f'Field: dtype is {self.dtype!r}; write "float" or "int".')
         if self.support not in SUPPORTS:
             raise ModelLoadError(f"Field: support is {self.support!r}; write one of {', '.join(SUPPORTS)}.")
+        if not isinstance(self.missing, bool):
+            raise ModelLoadError(f"Field: missing is {self.missing!r}; write True or False.")
         if self.levels is not None:
             _check_levels(self)
             object.__setattr__(self, "dtype", "int")
@@ -80,6 +85,8 @@ class Field:
         if not _is_number(self.origin) or (self.dtype == "int" and self.origin != math.floor(self.origin)):
             wanted = "whole number, as the field is" if self.dtype == "int" else "finite number"
             raise ModelLoadError(f"Field: origin is {self.origin!r}; write a {wanted}, such as 1.7e9.")
+        if not self._admitted:
+            raise ModelLoadError(f"Field: no number is {self.words}; mend support, minimum or maximum.")
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -144,6 +151,23 @@ class Field:
     def resolved(self) -> "Field":
         """The field of arrays that are resolved already: nothing of them is subtracted again."""
         return replace(self, levels=None, minimum=None, maximum=None, origin=0.0)
+
+    @property
+    def stand_in(self) -> float:
+        """A number that the field admits, less its origin: it stands where one is missing, and means nothing."""
+        return self._admitted[0]
+
+    @property
+    def _admitted(self) -> list[float]:
+        """Some of the numbers that the field admits, less its origin; none only where it admits none."""
+        rounded = (math.ceil, math.floor) if self.dtype == "int" else (float, float)
+        bounds = [
+            to(bound) for to, bound in zip(rounded, (self.lowest, self.highest), strict=True) if bound is not None
+        ]
+        # Each with what is sent for it: with a large origin, what is 1 more than that may be the same number.
+        tried = [(0, self.origin), (1, self.origin + 1), *((bound - self.origin, bound) for bound in bounds)]
+        contains = SUPPORTS[self.support].contains
+        return [less for less, sent in tried if contains(np.float64(less)) and self.within(np.float64(sent)).all()]
 
 
 def restored(array: np.ndarray, origin: float) -> np.ndarray:

@@ -22,13 +22,19 @@ from tacit.errors import FieldError, InvalidInputError
 ENCODED_DTYPES = {"float32": "<f4", "float64": "<f8", "int32": "<i4", "int64": "<i8"}
 MAX_VALUES = 2**27
 MAX_RANK = 8
+# What can be done about a missing value where none may be.
+NO_GAPS = (
+    "The author of the model can allow it of what is observed: Field(missing=True). As the model is, leave out the "
+    "datum, in every field it belongs to, but only where the order of the data says nothing: in a series, all later "
+    "ones would move."
+)
 
 
 class Parsed(NamedTuple):
     """Numbers of one field, and where they were sent.
 
     Attributes:
-      numbers: float64, with the rank of the field; may be empty or non-finite.
+      numbers: float64, with the rank of the field; may be empty or non-finite; nan where a null was sent that may be.
       pointer: the JSON pointer to the field.
       encoded: whether they came in base64, where a single number has no pointer of its own.
       rest: what float64 has no room for, of numbers beyond 2**53: to be added to `numbers`. None where it has.
@@ -73,6 +79,8 @@ def parse(name: str, field: Field, value: Any, *, pointer: str) -> Parsed:
     """
     if isinstance(value, Mapping):
         return _parse_encoded(name, field, value, pointer)
+    if np.ma.isMaskedArray(value) and value.dtype.kind in "iuf":
+        value = value.astype(np.float64).filled(np.nan)
     if hasattr(value, "__array__") and not isinstance(value, np.generic):
         array = np.asarray(value)
         if not (field.level_names and array.dtype.kind in "UO"):
@@ -135,9 +143,8 @@ def _parse_lists(name: str, field: Field, value: Any, pointer: str) -> Parsed:
     _check_size(name, shape, pointer)
     if field.level_names:
         level = _numbered(field, level)
-    for kind in set(map(type, level)):
-        if not _is_number(kind):
-            _refuse_element(name, field, level, shape, pointer)
+    if not all(_is_element(field, kind) for kind in set(map(type, level))):
+        _refuse_element(name, field, level, shape, pointer)
     numbers = _to_float64(level).reshape(shape)
     return Parsed(numbers, pointer, rest=_rest(level, numbers))
 
@@ -155,6 +162,10 @@ def _is_sequence(value: Any) -> bool:
 
 def _is_number(kind: type) -> bool:
     return kind is float or kind is int or issubclass(kind, (np.integer, np.floating))
+
+
+def _is_element(field: Field, kind: type) -> bool:
+    return _is_number(kind) or (field.missing and kind is type(None))
 
 
 def _check_sequences(name: str, field: Field, level: list[Any], shape: list[int], pointer: str) -> None:
@@ -190,10 +201,10 @@ def _values(count: int) -> str:
 
 def _refuse_element(name: str, field: Field, level: list[Any], shape: list[int], pointer: str) -> NoReturn:
     """Says which element of the last level is not a number."""
-    first = next(i for i, element in enumerate(level) if not _is_number(type(element)))
+    first = next(i for i, element in enumerate(level) if not _is_element(field, type(element)))
     element, index = level[first], _unravel(first, shape)
     if not _is_sequence(element):
-        refuse(at(pointer, *index), f"{spot(name, index)} is {_kind(element)}; {_remedy(element, field)}.")
+        refuse(at(pointer, *index), f"{spot(name, index)} is {_kind(element)}; {_remedy(element, field)}")
     if all(map(_is_sequence, level)):
         _check_rank(name, field, _depth(level[0], len(shape)), pointer)
     refuse(
@@ -225,18 +236,19 @@ def _kind(value: Any) -> str:
 
 
 def _remedy(value: Any, field: Field) -> str:
-    if field.level_names:
-        return f"it must be {field.words}"
-    if isinstance(value, (bool, np.bool_)):
-        return "write 0 or 1"
-    if isinstance(value, str):
-        return "write a number, without quotes"
     if value is None:
-        return "missing values are not supported: leave the datum out, in every field it belongs to"
-    return "a number is wanted"
+        return f"no value of this field may be missing. {NO_GAPS}"
+    if field.level_names:
+        return f"it must be {field.words}."
+    if isinstance(value, (bool, np.bool_)):
+        return "write 0 or 1."
+    if isinstance(value, str):
+        return "write a number, without quotes."
+    return "a number is wanted."
 
 
 def _to_float64(numbers: list[Any]) -> np.ndarray:
+    """None becomes nan."""
     try:
         return np.array(numbers, dtype=np.float64)
     except OverflowError:

@@ -34,9 +34,9 @@ class Sent(NamedTuple):
     """Numbers as they were sent and as they are used, without axes of length 1, and at least one axis.
 
     Attributes:
-      numbers: float64.
+      numbers: float64; nan where one is missing.
       rest: what float64 leaves out of them.
-      used: float64: what the program gets.
+      used: float64: what the program gets; nan where one is missing.
     """
 
     numbers: np.ndarray
@@ -70,20 +70,22 @@ def loss(numbers: np.ndarray, rest: np.ndarray | None, array: np.ndarray) -> Los
     """What rounding to float32 did to numbers, if it did them harm.
 
     Args:
-      numbers: float64, finite.
+      numbers: float64, finite; nan where one is missing: what is said then is about the others.
       rest: of the same shape, what float64 leaves out of them, or None.
-      array: float32 of the same shape: `numbers` rounded.
+      array: float32 of the same shape: `numbers` rounded; anything where one is missing.
     """
     # XLA takes what is below the smallest normal float32 for 0.
     used = np.where(np.abs(array) < _TINY, 0, array).astype(np.float64)
-    if rest is None and (used == numbers).all():
+    gaps = np.isnan(numbers)
+    if rest is None and (gaps | (used == numbers)).all():
         return None
+    used = np.where(gaps, np.nan, used)
     sent = Sent(*map(_squeezed, (numbers, np.zeros(numbers.shape) if rest is None else rest, used)))
     found = _vanished(sent.columns) or _close_together(sent.columns) or _spread(sent.columns) or _steps(sent)
     if found is None or found.vanishes:
         return found
     # Numbers this small lose digits however they are shifted.
-    return found._replace(vanishes=bool(np.abs(numbers).max() < _TINY * 2**24))
+    return found._replace(vanishes=bool(np.nanmax(np.abs(numbers)) < _TINY * 2**24))
 
 
 def _squeezed(array: np.ndarray) -> np.ndarray:
@@ -92,7 +94,8 @@ def _squeezed(array: np.ndarray) -> np.ndarray:
 
 def _vanished(columns: Sent) -> Loss | None:
     numbers = columns.numbers
-    one_sign = (numbers > 0).all(axis=0) | (numbers < 0).all(axis=0)
+    gaps = np.isnan(numbers)
+    one_sign = (gaps | (numbers > 0)).all(axis=0) | (gaps | (numbers < 0)).all(axis=0)
     gone = (columns.used == 0) & one_sign
     return Loss((int(np.flatnonzero(gone)[0]),), vanishes=True) if gone.any() else None
 
@@ -105,21 +108,26 @@ class Differences(NamedTuple):
     meant: np.ndarray
 
 
-def _differences(sent: Sent, apart: int, axis: int) -> Differences:
-    """Of each number and the one that comes `apart` places later along an axis."""
+def _steps_along(sent: Sent, axis: int) -> Differences:
+    """Of each number and the next along an axis."""
+    noise = np.broadcast_to(_noise(sent), sent.numbers.shape)
 
-    def pairs(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        moved = np.moveaxis(array, axis, 0)
-        return np.moveaxis(moved[:-apart], 0, axis), np.moveaxis(moved[apart:], 0, axis)
+    def cut(array: np.ndarray, part: slice) -> np.ndarray:
+        return array[(slice(None),) * axis + (part,)]
 
-    def differences(array: np.ndarray) -> np.ndarray:
-        before, after = pairs(array)
-        return after - before
+    before, after = slice(None, -1), slice(1, None)
+    return _differences(
+        Sent(*(cut(each, before) for each in sent)),
+        Sent(*(cut(each, after) for each in sent)),
+        np.maximum(cut(noise, before), cut(noise, after)),
+    )
 
-    difference = differences(sent.numbers) + differences(sent.rest)
+
+def _differences(before: Sent, after: Sent, noise: np.ndarray) -> Differences:
+    """Of numbers in pairs. Those of a missing number mean nothing."""
+    difference = (after.numbers - before.numbers) + (after.rest - before.rest)
     size = np.abs(difference)
-    noise = np.maximum(*pairs(np.broadcast_to(_noise(sent), sent.numbers.shape)))
-    return Differences(size, np.abs(differences(sent.used) - difference), size > noise)
+    return Differences(size, np.abs((after.used - before.used) - difference), size > noise)
 
 
 def _noise(sent: Sent) -> np.ndarray:
@@ -127,46 +135,60 @@ def _noise(sent: Sent) -> np.ndarray:
     if sent.rest.any():
         return np.zeros(1)
     columns = tuple(range(max(1, sent.numbers.ndim - 1)))
-    return _NOISE * np.abs(sent.numbers).max(axis=columns)
+    return _NOISE * np.nan_to_num(np.abs(sent.numbers)).max(axis=columns)
 
 
 def _spread(columns: Sent) -> Loss | None:
-    middle = columns.numbers[:1]
-    centred = (columns.numbers - middle) + columns.rest
-    root_mean_square = np.sqrt(np.mean((columns.used - middle - centred) ** 2, axis=0))
+    there = ~np.isnan(columns.numbers)
+    middle = np.take_along_axis(columns.numbers, np.argmax(there, axis=0)[None], axis=0)
+    # 0 is the middle itself: in place of what is missing it does not change the range.
+    centred = np.where(there, (columns.numbers - middle) + columns.rest, 0)
+    errors = np.where(there, columns.used - middle - centred, 0)
     meant = np.ptp(centred, axis=0) > _noise(columns)
-    lost = meant & (root_mean_square > _SPREAD * centred.std(axis=0))
+    lost = meant & (np.sqrt(_mean(errors**2, there)) > _SPREAD * np.sqrt(_variance(centred, there)))
     return _worst(columns, int(np.flatnonzero(lost)[0])) if lost.any() else None
+
+
+def _mean(array: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """By column, of what is there; 0 of nothing."""
+    return np.where(there, array, 0).sum(axis=0) / np.maximum(1, there.sum(axis=0))
+
+
+def _variance(array: np.ndarray, there: np.ndarray) -> np.ndarray:
+    return _mean((array - _mean(array, there)) ** 2, there)
 
 
 def _worst(columns: Sent, column: int) -> Loss:
     """The neighbours in a column whose distance is furthest off, of those that differ."""
     one = Sent(*(each[:, [column]] for each in columns))
     order = _order(one)
-    found = _differences(one.sorted(order), 1, 0)
+    found = _steps_along(one.sorted(order), 0)
     share = np.where(found.meant, found.wrong / np.where(found.meant, found.size, 1), 0)
     first = int(np.argmax(share))
     return _pair(columns, order[first, 0], order[first + 1, 0], column)
 
 
 def _order(columns: Sent) -> np.ndarray:
+    """Where the numbers of each column are, from the least to the greatest; what is missing comes last."""
     if columns.rest.any():
         return np.lexsort((columns.rest, columns.numbers), axis=0)
     return np.argsort(columns.numbers, axis=0, kind="stable")
 
 
 def _close_together(columns: Sent) -> Loss | None:
-    count = len(columns.numbers)
-    apart = max(1, count // _RANKS)
-    if count <= apart:
-        return None
+    count = (~np.isnan(columns.numbers)).sum(axis=0)
+    apart = np.maximum(1, count // _RANKS)
+    following = np.arange(len(columns.numbers))[:, None] + apart
+    inside = following < count
+    following = np.where(inside, following, 0)
     order = _order(columns)
-    found = _differences(columns.sorted(order), apart, 0)
-    lost = found.meant & (found.wrong > _DISTANCE * found.size)
+    ranked = columns.sorted(order)
+    found = _differences(ranked, ranked.sorted(following), _noise(columns))
+    lost = inside & found.meant & (found.wrong > _DISTANCE * found.size)
     if not lost.any():
         return None
     row, column = (int(each) for each in np.argwhere(lost)[0])
-    return _pair(columns, order[row, column], order[row + apart, column], column)
+    return _pair(columns, order[row, column], order[following[row, column], column], column)
 
 
 def _pair(columns: Sent, first: int, second: int, column: int) -> Loss:
@@ -178,7 +200,7 @@ def _pair(columns: Sent, first: int, second: int, column: int) -> Loss:
 def _steps(sent: Sent) -> Loss | None:
     shape = sent.numbers.shape
     for axis in range(sent.numbers.ndim):
-        found = _differences(sent, 1, axis)
+        found = _steps_along(sent, axis)
         wrong = found.meant & (found.wrong > _STEP * found.size)
         vanished = found.meant & (found.wrong == found.size)
         many = np.array([wrong.sum(), vanished.sum()]) > np.array([_STEPS, _VANISHED]) * found.meant.sum()

@@ -3,6 +3,7 @@
 No JAX here: the front end refuses bad data before anything is queued.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model_registry.fields import SUPPORTS, Field, plain, shape_words
-from model_registry.parsing import Parsed, at, parse, spot
+from model_registry.parsing import NO_GAPS, Parsed, at, parse, spot
 from model_registry.precision import Loss, loss
 from tacit.errors import FieldError, InvalidInputError
 
@@ -20,6 +21,8 @@ INT32 = np.iinfo(np.int32)
 FLOAT32 = np.finfo(np.float32)
 # Unknown fields beyond these are counted, not listed.
 MAX_UNKNOWN = 20
+# What ends the name of an array that says which numbers of a field are missing; no field is named so.
+MISSING = ".missing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +31,28 @@ class Dataset:
 
     Attributes:
       arrays: every field by name, in the model's order: float32 or int32, C-contiguous, read-only, less its origin.
+        Where a number is missing stands the field's `stand_in`.
       dims: the size of every dimension symbol.
+      missing: by field with gaps, which of its numbers are missing: booleans of its shape.
     """
 
     arrays: Mapping[str, np.ndarray]
     dims: Mapping[str, int]
+    missing: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @property
+    def stored(self) -> dict[str, np.ndarray]:
+        """All of it but the sizes, as arrays by name."""
+        return {**self.arrays, **{f"{name}{MISSING}": gaps for name, gaps in self.missing.items()}}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, np.ndarray], dims: Mapping[str, int]) -> "Dataset":
+        """The data set of `stored`."""
+        return cls(
+            {name: array for name, array in stored.items() if not name.endswith(MISSING)},
+            dims,
+            {name.removesuffix(MISSING): array for name, array in stored.items() if name.endswith(MISSING)},
+        )
 
 
 def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -> Dataset:
@@ -40,7 +60,8 @@ def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -
 
     Args:
       fields: what is wanted, by name.
-      data: by name: a number, a nested list, a NumPy array, or `{"dtype", "shape", "data_b64"}`.
+      data: by name: a number, a nested list, a NumPy array, or `{"dtype", "shape", "data_b64"}`; of a field with
+        `missing`, None or nan for a number that is.
       pointer: where `data` stands in the request; pointers of errors begin with it.
 
     Raises:
@@ -61,12 +82,14 @@ def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -
             errors.extend(error.errors)
     dims, mismatches = _dims(fields, parsed)
     errors += mismatches
-    arrays = {name: _cast(fields[name], _shifted(fields[name], each)) for name, each in parsed.items()}
+    gaps = {name: _gaps(fields[name], each) for name, each in parsed.items()}
+    arrays = {name: _cast(fields[name], each, gaps[name]) for name, each in parsed.items()}
     for name, each in parsed.items():
-        errors += _value_errors(name, fields[name], each, arrays[name])
+        errors += _value_errors(name, fields[name], each, arrays[name], gaps[name])
     if errors:
         raise InvalidInputError(errors)
-    return Dataset(MappingProxyType(arrays), MappingProxyType(dims))
+    missing = {name: each for name, each in gaps.items() if each.any()}
+    return Dataset(MappingProxyType(arrays), MappingProxyType(dims), MappingProxyType(missing))
 
 
 def _listed(fields: Mapping[str, Field]) -> str:
@@ -148,21 +171,30 @@ def _shifted(field: Field, parsed: Parsed) -> np.ndarray:
     return shifted if parsed.rest is None else shifted + parsed.rest
 
 
-def _cast(field: Field, numbers: np.ndarray) -> np.ndarray:
+def _gaps(field: Field, parsed: Parsed) -> np.ndarray:
+    """Which numbers are missing that may be: booleans, read-only."""
+    gaps = np.asarray(np.isnan(parsed.numbers) & field.missing)
+    gaps.flags.writeable = False
+    return gaps
+
+
+def _cast(field: Field, parsed: Parsed, gaps: np.ndarray) -> np.ndarray:
     """A fresh array of the program's dtype. Numbers that do not survive the cast are refused by `_value_errors`."""
+    numbers = np.where(gaps, field.stand_in, _shifted(field, parsed))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         array = np.array(numbers, dtype=field.numpy_dtype, order="C", copy=True)
     array.flags.writeable = False
     return array
 
 
-def _value_errors(name: str, field: Field, parsed: Parsed, array: np.ndarray) -> Iterator[FieldError]:
-    """What is wrong with the numbers: the first offender, and how many more there are."""
+def _value_errors(name: str, field: Field, parsed: Parsed, array: np.ndarray, gaps: np.ndarray) -> Iterator[FieldError]:
+    """What is wrong with the numbers that are there: the first offender, and how many more there are."""
     numbers = parsed.numbers
     if numbers.size == 0:
         yield FieldError(parsed.pointer, f"{name} is empty; send {_wanted(field)}, at least one along each axis.")
         return
-    for bad, says in _tests(field, parsed, array):
+    for unfit, says in _tests(field, parsed, array):
+        bad = unfit & ~gaps
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             more = int(bad.sum()) - 1
@@ -209,10 +241,8 @@ def _exactly(parsed: Parsed, place: tuple[int, ...]) -> str:
 def _tests(field: Field, parsed: Parsed, array: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
     """Masks of unfit numbers, each with its sentence; the first that has any ends the search."""
     numbers = parsed.numbers
-    yield (
-        ~np.isfinite(numbers),
-        "{spot} is {number}; only finite numbers can be fitted: leave the datum out, in every field it belongs to.",
-    )
+    yield np.isnan(numbers), f"{{spot}} is {{number}}; no value of this field may be missing. {NO_GAPS}"
+    yield np.isinf(numbers), "{spot} is {number}; only finite numbers can be fitted."
     shifted = _shifted(field, parsed)
     support = SUPPORTS[field.support]
     if field.dtype == "int":

@@ -24,8 +24,9 @@ import numpy as np
 from model_registry import checking, description
 from model_registry.discovery import Variable, dimension_symbols, discover, parameters
 from model_registry.fields import Field
+from model_registry.parsing import at
 from model_registry.resolution import Dataset, resolve
-from tacit.errors import ModelLoadError
+from tacit.errors import FieldError, InvalidInputError, ModelLoadError
 from tacit.inference.problem import Problem
 
 __all__ = ["Field", "Model"]
@@ -70,13 +71,21 @@ class Model:
         """What a user sent, as arrays of the right types and shapes.
 
         Args:
-          data: by field: a number, a nested list, a NumPy array, or `{"dtype", "shape", "data_b64"}`.
+          data: by field: a number, a nested list, a NumPy array, or `{"dtype", "shape", "data_b64"}`; None or nan for a
+            number that is missing, where that may be.
           pointer: where `data` stands in the request.
 
         Raises:
           InvalidInputError: with one entry for each thing that is wrong.
         """
-        return resolve(self.data, data, pointer=pointer)
+        dataset = resolve(self.data, data, pointer=pointer)
+        if all(name in dataset.missing and dataset.missing[name].all() for name in self.observed):
+            detail = (
+                f"all of {', '.join(self.observed)} is missing; send at least one number that was observed, or draw "
+                "from the prior predictive, which needs none."
+            )
+            raise InvalidInputError([FieldError(at(pointer, self.observed[0]), detail)])
+        return dataset
 
     def inputs(self, dataset: Dataset) -> dict[str, np.ndarray | int]:
         """The keyword arguments of the program: covariates and sizes."""
@@ -90,6 +99,7 @@ class Model:
             inputs=self.inputs(dataset),
             observed={name: dataset.arrays[name] for name in self.observed},
             axes={name: each.shape for name, each in self.data.items()},
+            missing=dataset.missing,
         )
 
     def summary(self) -> dict[str, Any]:

@@ -1,16 +1,21 @@
 """How this process uses JAX: on which platform, with which cache of compiled programs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
 
-# A GPU would round the factors of a product to 10 bits, which sent a fit astray (docs/experiments.md). Another precision
-# is kept where the user asks JAX for it.
+# A GPU would round the factors of a product to 10 bits, which sent a fit astray (docs/experiments.md). A precision that
+# the user asks JAX for is kept.
 if jax.config.jax_default_matmul_precision is None:
     jax.config.update("jax_default_matmul_precision", "highest")
+
+
+# What JAX calls the event of a program being compiled.
+COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 def configure(*, device: str, cache: Path) -> str:
@@ -46,6 +51,28 @@ def once(function: Callable[..., Any], **how: Any) -> Any:
     """
     options = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
     return jax.jit(function, compiler_options=options if jax.default_backend() == "cpu" else None, **how)
+
+
+class Compilations:
+    """How many programs have been compiled; those found in the cache on disk count, too."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def listen(self, event: str, _: float, **__: Any) -> None:
+        """Called by JAX."""
+        self.count += event == COMPILED
+
+
+@contextmanager
+def counted() -> Iterator[Compilations]:
+    """Counts what this process compiles meanwhile."""
+    found = Compilations()
+    jax.monitoring.register_event_duration_secs_listener(found.listen)
+    try:
+        yield found
+    finally:
+        jax.monitoring.unregister_event_duration_listener(found.listen)
 
 
 def keep_programs(cache: Path) -> None:

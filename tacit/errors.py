@@ -11,12 +11,15 @@
     |- InferenceError          a fit cannot be set up or broke down
     |   |- NotReparameterizableError
     |   `- DivergedError
+    |- SimulationError         one simulation in another process came to nothing
     |- InvalidInputError       what a user sent does not fit; names each field
     |   `- KeyReusedError        an idempotency key stood for another request
+    |- TableError              a file has no table that can be read
     |- NotFoundError           no such model, version or fit
     |- ConflictError           the request does not fit the state of the resource
     |   |- NotFinishedError      results were asked for while the fit is not finished
     |   |- NoResultError         the fit ended without results
+    |   |- NotConvergedError     the draws of the fit are no posterior, and were not asked for as such
     |   |- InFlightError         the same request is being worked on at this moment
     |   |- HasEndedError         it is too late: the fit has ended
     |   |- ModelChangedError     the model's code is no longer the code that was fitted
@@ -86,6 +89,10 @@ class DivergedError(InferenceError):
     """Steps stayed non-finite; the fit was stopped."""
 
 
+class SimulationError(TacitError):
+    """A simulation in another process came to nothing: it raised, was out of time, or its process ended."""
+
+
 class FieldError(NamedTuple):
     """What is wrong with one field: a JSON pointer to it, and a sentence that says the fix."""
 
@@ -105,6 +112,10 @@ class KeyReusedError(InvalidInputError):
     """An idempotency key stood for another request."""
 
 
+class TableError(TacitError):
+    """A file has no table that can be read; says where, and what to write instead."""
+
+
 class NotFoundError(TacitError):
     """There is no such model, version or fit."""
 
@@ -119,6 +130,10 @@ class NotFinishedError(ConflictError):
 
 class NoResultError(ConflictError):
     """The fit ended without results: it failed or was cancelled."""
+
+
+class NotConvergedError(ConflictError):
+    """The fit has not converged: its draws are no posterior, and are shown to those alone who ask for them as such."""
 
 
 class InFlightError(ConflictError):
@@ -162,7 +177,7 @@ class UnavailableError(TacitError):
 
 
 class TooNewError(UnavailableError):
-    """A record was written by a newer version; a process of that version can go on with it."""
+    """A record, or what a fit asks for, is of a newer version; a process of that version can go on with it."""
 
 
 class AccessError(TacitError):

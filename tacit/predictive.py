@@ -24,7 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.errors import UnknownVariableError
-from tacit.ppl import make_value_setter, seed, tape
+from tacit.ppl import RandomVariable, make_value_setter, seed, tape
+from tacit.ppl.random_variable import is_missing
 
 # Programs are compiled for this many draws at a time, whatever number is asked for; for fewer where a draw is large.
 CHUNK = 256
@@ -112,17 +113,19 @@ def log_likelihood(
     observed: Mapping[str, np.ndarray],
     rows: Rows,
     fixed: Mapping[str, np.ndarray] | None = None,
+    missing: Mapping[str, np.ndarray] | None = None,
     plate: str | None = None,
 ) -> Iterator[Part]:
     """Log density of observed variables at each draw of the others, in the parts that `predict` gives.
 
     Args:
       observed: `{variable: value}`; each needs a density.
+      missing: `{variable: booleans}`, which of their numbers are missing, as `inference.densities.check` allows.
       plate: the plate of the data points.
 
     Yields:
-      `{variable: log density}` of shape (draws, points). Without a plate the points are what the law of the variable
-      takes for independent.
+      `{variable: log density}` of shape (draws, points), of what is not missing; nan for a point of which all is.
+      Without a plate the points are what the law of the variable takes for independent.
 
     Raises:
       NoDensityError: an observed variable is implicit.
@@ -130,8 +133,9 @@ def log_likelihood(
     sizes, arrays = _split(inputs)
     run = _scorer(program, sizes, _shapes(arrays), tuple(observed), plate)
     held = {name: jnp.asarray(value) for name, value in {**(fixed or {}), **observed}.items()}
+    gaps = {name: jnp.asarray(value) for name, value in (missing or {}).items()}
     for index, given in _chunks(program, inputs, num_draws, rows):
-        yield _host(run(given, held, arrays), index.count)
+        yield _host(run(given, held, arrays, gaps), index.count)
 
 
 def posterior_predictive(
@@ -223,22 +227,28 @@ def _scorer(
     plate: str | None,
 ) -> Callable[..., dict[str, jax.Array]]:
     def one(
-        given: dict[str, jax.Array], fixed: dict[str, jax.Array], inputs: dict[str, jax.Array]
+        given: dict[str, jax.Array],
+        fixed: dict[str, jax.Array],
+        inputs: dict[str, jax.Array],
+        missing: dict[str, jax.Array],
     ) -> dict[str, jax.Array]:
         # Nothing is sampled: every variable that is not computed has a value.
         with tape() as recorded, make_value_setter({**given, **fixed}):
             program(**inputs, **dict(sizes))
-        return {name: _by_point(recorded[name], plate) for name in observed}
+        return {name: _by_point(recorded[name], missing.get(name), plate) for name in observed}
 
-    return jax.jit(jax.vmap(one, in_axes=(0, None, None)))
+    return jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
 
 
-def _by_point(rv: Any, plate: str | None) -> jax.Array:
-    log_prob = rv.log_prob()
+def _by_point(rv: RandomVariable, gaps: jax.Array | None, plate: str | None) -> jax.Array:
+    log_prob = rv.log_prob() if gaps is None else jnp.where(is_missing(rv, gaps), jnp.nan, rv.log_prob())
     dims = [each.dim for each in rv.plates if each.name == plate]
     if not dims:
         return log_prob.reshape(-1)
-    return jnp.moveaxis(log_prob, dims[0], 0).reshape(log_prob.shape[dims[0]], -1).sum(axis=1)
+    by_point = jnp.moveaxis(log_prob, dims[0], 0).reshape(log_prob.shape[dims[0]], -1)
+    if gaps is None:
+        return by_point.sum(axis=1)
+    return jnp.where(jnp.all(jnp.isnan(by_point), axis=1), jnp.nan, jnp.nansum(by_point, axis=1))
 
 
 def _split(inputs: Mapping[str, Any]) -> tuple[tuple[tuple[str, int], ...], dict[str, jax.Array]]:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def spawn(
@@ -52,12 +53,22 @@ def die_with_parent(death_signal: signal.Signals, parent: int) -> None:
     """Tie this process to `parent`; end at once if that process is gone already. A no-op but on Linux."""
     if sys.platform != "linux":
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+    _prctl(_PR_SET_PDEATHSIG, int(death_signal))
     if os.getppid() != parent:
         raise SystemExit("the parent process is gone")
+
+
+def adopt_orphans() -> None:
+    """Make descendants whose parent ends children of this process, which has to wait for them. A no-op but on Linux."""
+    if sys.platform == "linux":
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
 
 
 def stop(process: "subprocess.Popen[bytes]", *, grace_s: float) -> None:

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     insecure: bool = Field(
         default=False, description="Listen on an address of the network although nobody needs an API key."
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Host names that the API answers for, separated by commas, beside localhost and addresses in "
+        "numbers; * is any name.",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
     device: Device = Field(default="cpu", description="Device class that fits are queued for and run on.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -105,6 +110,11 @@ class Settings(BaseSettings):
     def _split_path(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
     @property
     def compiled_programs(self) -> Path:
         """Folder of compiled programs, shared by all processes."""
@@ -124,11 +134,12 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The environment variables from which a child process builds these same settings."""
-        values = self.model_dump(mode="json", exclude={"redis_url", "model_path"}, exclude_none=True)
+        values = self.model_dump(mode="json", exclude={"redis_url", "model_path", "allowed_hosts"}, exclude_none=True)
         variables = {variable(name): str(value) for name, value in values.items()}
         variables["TACIT_DATA_DIR"] = str(self.data_dir.absolute())
         variables["TACIT_JAX_CACHE_DIR"] = str(self.compiled_programs.absolute())
         variables["TACIT_MODEL_PATH"] = os.pathsep.join(str(path.absolute()) for path in self.model_path)
+        variables["TACIT_ALLOWED_HOSTS"] = ",".join(self.allowed_hosts)
         variables["REDIS_URL"] = self.redis_url or ""
         return variables
 

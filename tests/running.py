@@ -78,8 +78,9 @@ def started(*arguments: str, env: dict[str, str], log: Path) -> Iterator["subpro
 class Up:
     """A running `tacit up`."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", log: Path, *, skip: int = 0) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path, data_dir: Path, *, skip: int = 0) -> None:
         self.process = process
+        self.data_dir = data_dir
         self._log = log
         self.address = wait_for(lambda: self._address(skip), what="tacit up to be ready")
         self.client = self.new_client()
@@ -137,7 +138,7 @@ def up(settings: Settings, *, log: Path, **changes: Any) -> Iterator[Up]:
     skip = len(log.read_text()) if log.exists() else 0
     env = environment(settings, **{"redis_url": None, **changes})
     with started("up", "--port", "0", env=env, log=log) as process:
-        service = Up(process, log, skip=skip)
+        service = Up(process, log, settings.data_dir, skip=skip)
         with service.client:
             yield service
 

@@ -12,7 +12,7 @@ from tacit.errors import (
     StoreError,
     is_out_of_memory,
 )
-from tacit.fits import FitFailure
+from tacit.fits import NOT_CONVERGED, FitFailure
 
 TIMEOUT = "timeout"
 WORKER_DIED = "worker_died"
@@ -35,12 +35,18 @@ _SAID_ON_PURPOSE: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def explain(error: Exception, *, timeout_s: int) -> FitFailure:
-    """What to tell the user about an exception that ended a fit."""
+def explain(error: Exception, *, timeout_s: int, simulators: str | None = None) -> FitFailure:
+    """What to tell the user about an exception that ended a fit.
+
+    Args:
+        simulators: Why the processes that run simulators cannot be started, where they cannot.
+    """
     if isinstance(error, JobTimeoutException):
         return timed_out(timeout_s)
     if is_out_of_memory(error):
         return FitFailure(code="out_of_memory", message="The fit needs more memory than the worker has.")
+    if simulators is not None:
+        return FitFailure(code="simulators_unavailable", message=simulators)
     for kind, code in _SAID_ON_PURPOSE:
         if isinstance(error, kind):
             return FitFailure(code=code, message=str(error))
@@ -48,6 +54,11 @@ def explain(error: Exception, *, timeout_s: int) -> FitFailure:
         code="internal_error",
         message=f"The fit stopped on an unexpected {type(error).__name__}; the worker's log says more under its id.",
     )
+
+
+def not_converged(reason: str) -> FitFailure:
+    """The fit was computed to its end, and its draws are no posterior."""
+    return FitFailure(code=NOT_CONVERGED, message=reason)
 
 
 def timed_out(timeout_s: float) -> FitFailure:

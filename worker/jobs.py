@@ -14,7 +14,7 @@ import redis
 
 from model_registry import Registry
 from model_registry.resolution import Dataset
-from tacit import inference, logs
+from tacit import inference, logs, simulation_pool
 from tacit.errors import InferenceError, ModelChangedError, TacitError, UnavailableError
 from tacit.fits import (
     Artefact,
@@ -112,7 +112,7 @@ def run_fit(tools: Tools, fit_id: str, *, attempt: int) -> None:
 
 
 def _outcome(tools: Tools, request: FitRequest, attempt: int, meter: Meter) -> Outcome:
-    """How the fit ends: with results, or with the reason why there are none."""
+    """How the fit ends: with results, with the reason why they are not to be relied on, or why there are none."""
     report = ProgressReport(tools, request.id)
     try:
         return _compute(tools, request, attempt, report, meter)
@@ -127,7 +127,7 @@ def _outcome(tools: Tools, request: FitRequest, attempt: int, meter: Meter) -> O
             status=Status.FAILED,
             finished_at=records.now(),
             attempt=attempt,
-            error=failures.explain(error, timeout_s=request.timeout_s),
+            error=failures.explain(error, timeout_s=request.timeout_s, simulators=simulation_pool.trouble()),
             progress=report.last,
         )
 
@@ -140,7 +140,7 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
             f"Model {request.model} has changed since the fit was accepted; post the fit again to use the new code."
         )
     with meter.phase("prepare"):
-        dataset = Dataset(arrays=tools.store.data(request), dims=dict(request.dims))
+        dataset = Dataset.from_stored(tools.store.data(request), dict(request.dims))
         session = _begin(tools, request, model.problem(dataset))
     first_step = session.done
     with meter.phase("steps"):
@@ -157,11 +157,16 @@ def _compute(tools: Tools, request: FitRequest, attempt: int, report: ProgressRe
         result = inference.finalize(session, request.draws)
     with meter.phase("store"):
         written = _store(tools, request.id, lambda: _write(tools.store, request, attempt, result))
+    failure = None
+    if result.not_converged is not None:
+        _log.warning("fit %s has not converged: %s", request.id, result.not_converged)
+        failure = failures.not_converged(result.not_converged)
     return Outcome(
-        status=Status.SUCCEEDED,
+        status=Status.SUCCEEDED if failure is None else Status.FAILED,
         finished_at=records.now(),
         attempt=attempt,
         first_step=first_step,
+        error=failure,
         warnings=tuple(result.warnings),
         progress=report.last,
         artefacts=written,

@@ -8,12 +8,13 @@ from typing import Any
 
 import jax.monitoring
 
+from tacit.compilation import COMPILED
+
 _COMPILING = (
     "/jax/core/compile/jaxpr_trace_duration",
     "/jax/core/compile/jaxpr_to_mlir_module_duration",
-    "/jax/core/compile/backend_compile_duration",
+    COMPILED,
 )
-_COMPILED = "/jax/core/compile/backend_compile_duration"
 _CACHE_HIT = "/jax/compilation_cache/cache_hits"
 
 COMPILE = "compile"
@@ -56,7 +57,7 @@ class Meter:
     def _on_duration(self, event: str, duration_secs: float, **_: Any) -> None:
         if event in _COMPILING:
             self.seconds[COMPILE] += duration_secs
-        self._programs += event == _COMPILED
+        self._programs += event == COMPILED
 
     def _on_event(self, event: str, **_: Any) -> None:
         self.cache_hits += event == _CACHE_HIT

@@ -28,7 +28,8 @@ from rq.utils import now as rq_now
 from rq.worker import WorkerStatus
 
 from tacit import logs, processes
-from tacit.errors import NotFoundError, StoreError, TacitError
+from tacit.engine import ENGINE_REVISION
+from tacit.errors import NotFoundError, StoreError, TacitError, TooNewError
 from tacit.fits import Attempt, FitStore, Outcome, Status, records
 from tacit.settings import Settings
 from worker import failures, transport
@@ -276,6 +277,13 @@ class WarmWorker(Worker):
         if fit.cancel is not None:
             self._store.cancelled(fit_id)
             return None
+        wanted = fit.request.engine_revision or 0
+        if wanted > ENGINE_REVISION:
+            # Its draws would stand for those of the newer engine ever after.
+            raise TooNewError(
+                f"Fit {fit_id} is for revision {wanted} of the engine, and this worker has {ENGINE_REVISION}: a newer "
+                "worker will compute it."
+            )
         spent = fit.spent_attempts(self._store.furthest_attempt(fit_id))
         if spent >= self._settings.max_attempts:
             last = fit.ends[-1].message if fit.ends else None

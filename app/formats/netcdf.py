@@ -52,9 +52,12 @@ def _begin_group(group: Any, columns: Sequence[Column], table: Table) -> dict[st
     for column in columns:
         rows = max(1, min(table.rows, _BLOCK // max(1, column.size)))
         chunks = (*(1 for _ in list(leading)[1:]), rows, *column.shape)
-        made[column.label] = group.create_variable(
+        variable = group.create_variable(
             column.name, (*leading, *column.axes), column.dtype, chunks=chunks, fillvalue=None
         )
+        if table.failed is not None:
+            variable.attrs["failed_draws"] = table.failed[column.label]
+        made[column.label] = variable
     return made
 
 

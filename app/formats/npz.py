@@ -1,4 +1,7 @@
-"""Draws as an archive that `numpy.load` opens: one array per variable, draws along axis 0."""
+"""Draws as an archive that `numpy.load` opens: one array per variable, draws along axis 0.
+
+Beside quantiles of `y` there is the number `failed_draws/y`.
+"""
 
 import zipfile
 from collections.abc import Iterator
@@ -26,4 +29,7 @@ def write(table: Table, folder: Path) -> Iterator[bytes]:
                 for piece in pieces:
                     entry.write(piece.tobytes())
                     yield sink.drain()
+        for label, count in (table.failed or {}).items():
+            with archive.open(zipfile.ZipInfo(f"failed_draws/{label}.npy"), "w") as entry:
+                np.lib.format.write_array(entry, np.array(count, np.int64), version=(1, 0), allow_pickle=False)
     yield sink.drain()

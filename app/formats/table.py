@@ -5,7 +5,7 @@ A part with no columns says "still at it": writers pass it on as no bytes, so th
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import UnavailableError
+from tacit.fits.summary import quantiles_of
 
 Array = NDArray[Any]
 Part = Mapping[str, Array]
@@ -86,6 +87,8 @@ class Table:
         row_axis: What a row is.
         row_values: What identifies the rows, where that is not their number.
         attributes: For files that have room for them.
+        probabilities: The quantiles that are wanted in the place of the rows; see `quantiles`.
+        failed: Beside quantiles: how many draws have a NaN, by the columns' labels.
     """
 
     header: Mapping[str, Any]
@@ -96,6 +99,8 @@ class Table:
     row_axis: str = "draw"
     row_values: Sequence[float] | None = None
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
+    probabilities: Sequence[float] | None = None
+    failed: Mapping[str, int] | None = None
 
     def merged(self) -> Iterator[Part]:
         """The parts, small ones made into larger ones: writing each costs something, however small it is."""
@@ -112,29 +117,44 @@ class Table:
             yield _concatenated(kept)
 
 
-def quantiles(table: Table, probabilities: Sequence[float], folder: Path) -> Table:
-    """The quantiles of every column instead of its rows. Exact: all rows of one number at least are in memory."""
+def written(table: Table, write: "Write", folder: Path) -> Iterator[bytes]:
+    """The bytes of a table, or of its quantiles where those are wanted; no bytes while it is still at it."""
+    if table.probabilities is not None:
+        table = yield from quantiles(table, table.probabilities, folder)
+    yield from write(table, folder)
 
-    def parts() -> Iterator[Part]:
-        found = {}
-        for column, pieces in by_column(table, folder):
-            with spooled(folder) as file:
-                for piece in pieces:
-                    _keep(file, piece)
-                    yield {}
-                for values in _quantiles(file, column, table.rows, probabilities):
-                    found[column.label] = values
-                    yield {}
-        yield found
 
+def quantiles(table: Table, probabilities: Sequence[float], folder: Path) -> Generator[bytes, None, Table]:
+    """The quantiles of every column instead of its rows. Exact: all rows of one number at least are in memory.
+
+    Each number's are those of the draws in which it is one: a simulation that fails gives NaN. An infinite draw is a
+    value like others. Yields no bytes, again and again, while it is still at it.
+
+    Returns:
+        A table that says also how many draws have a NaN.
+    """
+    found = {}
+    failed = {}
+    for column, pieces in by_column(table, folder):
+        failed[column.label] = 0
+        with spooled(folder) as file:
+            for piece in pieces:
+                _keep(file, piece)
+                failed[column.label] += int(np.isnan(piece).reshape(len(piece), column.size).any(axis=1).sum())
+                yield b""
+            for values in _quantiles(file, column, table.rows, probabilities):
+                found[column.label] = values
+                yield b""
     return replace(
         table,
-        header={**table.header, "quantiles": list(probabilities)},
+        header={**table.header, "quantiles": list(probabilities), "failed_draws": failed},
         columns=[column._replace(dtype=np.dtype(np.float64)) for column in table.columns],
         rows=len(probabilities),
-        parts=parts(),
+        parts=iter([found]),
         row_axis="quantile",
         row_values=probabilities,
+        probabilities=None,
+        failed=failed,
     )
 
 
@@ -149,8 +169,7 @@ def _quantiles(file: IO[bytes], column: Column, rows: int, probabilities: Sequen
         for piece in _read(file, column):
             block[start : start + len(piece)] = piece.reshape(len(piece), -1)[:, left:right]
             start += len(piece)
-        with np.errstate(invalid="ignore"):
-            result[:, left:right] = np.quantile(block, probabilities, axis=0)
+        result[:, left:right] = quantiles_of(block, probabilities)
         yield result.reshape(-1, *column.shape)
 
 

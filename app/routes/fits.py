@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from app.schemas.fits import (
     SubmitHeaders,
 )
 from app.service import Service, ServiceDep
+from model_registry import Dataset
 from model_registry.fields import restored
 from tacit.errors import (
     ConflictError,
@@ -33,6 +35,7 @@ from tacit.errors import (
     InvalidInputError,
     KeyReusedError,
     ModelChangedError,
+    NotConvergedError,
     NotFinishedError,
     NotFoundError,
     QuotaError,
@@ -152,6 +155,7 @@ async def cancel_fit(fit_id: str, service: ServiceDep, response: Response) -> Fi
     responses=problems(
         NotFoundError,
         NotFinishedError,
+        NotConvergedError,
         ModelChangedError,
         InFlightError,
         ConflictError,
@@ -170,18 +174,26 @@ async def retry_fit(
     request: Request,
     response: Response,
 ) -> FitBody:
-    """Do a failed or cancelled fit again, as a new fit, from the last checkpoint if there is one."""
+    """Do a failed or cancelled fit again, as a new fit, from the last checkpoint if there is one.
+
+    Not one that has not converged: the same steps from the same seed would end where they did.
+    """
     fit = await service.blocking(service.store.fit, fit_id)
     if not fit.status.final:
         raise NotFinishedError(f"Fit {fit_id} is {fit.status}; it can be retried when it has ended.")
     if fit.status is Status.SUCCEEDED:
         raise ConflictError(f"Fit {fit_id} has succeeded; again, it would give the same draws.")
+    if fit.not_converged is not None:
+        raise NotConvergedError(
+            f"Fit {fit_id} has not converged, and a retry would repeat it step for step: post a new fit with changed "
+            f"options or data instead. {fit.not_converged}"
+        )
     model = service.registry.get(f"{fit.request.model}@{fit.request.version}")
     if model.code_hash != fit.request.code_hash:
         raise ModelChangedError(f"Model {model.name} has changed since this fit; post it anew to use the new code.")
     data = await service.blocking(service.store.encoded_data, fit.request)
     await service.check_redis()
-    again = submission.again(fit.request, service.settings)
+    again = await service.blocking(_again, service, fit.request)
     accept = partial(admit, service.store, service.quota, again, data, fresh=True)
     # What is asked for stands in the path, not in a body; no body of a request for a fit is equal to this.
     asked = f"retry {fit_id}".encode()
@@ -200,6 +212,10 @@ async def delete_fit(fit_id: str, service: ServiceDep) -> None:
     await service.blocking(service.store.delete, fit_id)
     await service.unqueue(fit.request)
     await service.forget_events(fit_id)
+
+
+def _again(service: Service, request: FitRequest) -> FitRequest:
+    return submission.again(request, service.store.data(request), service.settings)
 
 
 def _once(
@@ -239,10 +255,20 @@ async def _answer(
 
 def _data_body(service: Service, fit: Fit) -> str:
     """Made in a thread, and already text: nothing is left for the event loop to go through."""
-    arrays = service.store.data(fit.request)
+    data = Dataset.from_stored(service.store.data(fit.request), fit.request.dims)
     origins = fit.request.origins
-    sent = {name: _stored(restored(array, origins.get(name, 0.0))) for name, array in arrays.items()}
-    return FitData(fit=fit.request.id, data=sent).model_dump_json()
+    sent = {name: restored(array, origins.get(name, 0.0)) for name, array in data.arrays.items()}
+    fields = {
+        name: _with_null(array, data.missing[name]) if name in data.missing else _stored(array)
+        for name, array in sent.items()
+    }
+    return FitData(fit=fit.request.id, data=fields).model_dump_json()
+
+
+def _with_null(array: NDArray[Any], gaps: NDArray[np.bool_]) -> Any:
+    numbers = array.astype(object)
+    numbers[gaps] = None
+    return numbers.tolist()
 
 
 def _stored(array: NDArray[Any]) -> StoredArray:

@@ -1,5 +1,6 @@
 """What a finished fit has found."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -21,6 +22,7 @@ from app.schemas.results import (
     PosteriorQuery,
     PredictiveQuery,
     Summary,
+    SummaryQuery,
 )
 from app.service import Service, ServiceDep
 from app.streaming import draws_answer
@@ -30,26 +32,34 @@ from tacit.errors import (
     ModelChangedError,
     NoResultError,
     NotCalibratedError,
+    NotConvergedError,
     NotFinishedError,
     NotFoundError,
     StoreError,
     UnavailableError,
 )
+from tacit.fits import Fit
 
 router = APIRouter(prefix="/v1/fits/{fit_id}", tags=["results"], route_class=JsonRoute)
 
 _READING = (NotFoundError, NotFinishedError, NoResultError, StoreError, UnavailableError)
-_QUERYING = (*_READING, RequestValidationError, InvalidInputError)
+_DRAWN = (*_READING, NotConvergedError, RequestValidationError)
+_QUERYING = (*_DRAWN, InvalidInputError)
 
 
-@router.get("/summary", response_model=Summary, responses=problems(*_READING))
-async def get_summary(fit_id: str, service: ServiceDep) -> dict[str, Any]:
+@router.get("/summary", response_model=Summary, response_model_exclude_unset=True, responses=problems(*_DRAWN))
+async def get_summary(
+    fit_id: str, query: Annotated[SummaryQuery, Query()], service: ServiceDep, response: Response
+) -> dict[str, Any]:
     """Mean, sd and quantiles of each variable."""
-    fit = await service.finished(fit_id)
+    fit = await service.drawn(fit_id, unconverged=query.unconverged)
+    response.headers.update(_headers(fit))
     return await service.blocking(draws.summary_body, service.store, fit)
 
 
-@router.get("/diagnostics", response_model=Diagnostics, responses=problems(*_READING))
+@router.get(
+    "/diagnostics", response_model=Diagnostics, response_model_exclude_unset=True, responses=problems(*_READING)
+)
 async def get_diagnostics(fit_id: str, service: ServiceDep) -> dict[str, Any]:
     """Whether to trust the fit."""
     fit = await service.finished(fit_id)
@@ -72,7 +82,7 @@ async def get_posterior(
     request: Request, fit_id: str, query: Annotated[PosteriorQuery, Query()], service: ServiceDep, form: FormatDep
 ) -> Response:
     """The stored variational samples."""
-    fit = await service.finished(fit_id)
+    fit = await service.drawn(fit_id, unconverged=query.unconverged)
 
     def make() -> Table:
         # Flat files go without a model; NetCDF wants names of axes, and the data, from the one that was fitted.
@@ -80,7 +90,7 @@ async def get_posterior(
         stored = draws.FitDraws(service.store, fit, model)
         return draws.posterior_table(stored, query, service.settings, with_data=form.grouped)
 
-    return await draws_answer(request, service, form, f"{fit_id}-posterior", make)
+    return await _answer(request, service, form, fit, "posterior", make)
 
 
 @router.post(
@@ -108,13 +118,13 @@ async def answer(
 
     The first answer takes seconds, since it compiles; the next ones milliseconds.
     """
-    fit = await service.finished(fit_id)
+    fit = await service.drawn(fit_id, unconverged=body.unconverged)
     model = draws.fitted_model(service.registry, fit)
 
     def make() -> Table:
         return answers.answer_table(service.answers, service.store, fit, model, body, service.settings)
 
-    return await draws_answer(request, service, form, f"{fit_id}-posterior", make)
+    return await _answer(request, service, form, fit, "posterior", make)
 
 
 @router.get(
@@ -126,7 +136,9 @@ async def get_posterior_predictive(
     request: Request, fit_id: str, query: Annotated[PredictiveQuery, Query()], service: ServiceDep, form: FormatDep
 ) -> Response:
     """Draws of what the model predicts: its program, replayed at the fit's own covariates with the stored samples."""
-    body = PosteriorPredictiveCreate(vars=draws.split(query.vars), draws=query.draws, seed=query.seed)
+    body = PosteriorPredictiveCreate(
+        vars=draws.split(query.vars), draws=query.draws, seed=query.seed, unconverged=query.unconverged
+    )
     try:
         return await _predictive(request, fit_id, body, service, form)
     except InvalidInputError as error:
@@ -156,11 +168,27 @@ async def predict(
 async def _predictive(
     request: Request, fit_id: str, body: PosteriorPredictiveCreate, service: Service, form: Format
 ) -> Response:
-    fit = await service.finished(fit_id)
+    fit = await service.drawn(fit_id, unconverged=body.unconverged)
     model = draws.fitted_model(service.registry, fit)
 
     def make() -> Table:
         stored = draws.FitDraws(service.store, fit, model)
         return posterior_predictive_table(stored, model, body, service.settings, complete=form.grouped)
 
-    return await draws_answer(request, service, form, f"{fit_id}-posterior-predictive", make)
+    return await _answer(request, service, form, fit, "posterior-predictive", make)
+
+
+async def _answer(
+    request: Request, service: Service, form: Format, fit: Fit, what: str, make: Callable[[], Table]
+) -> Response:
+    """Draws of a fit; those that are no posterior say so in the file, in its name and in a header."""
+    name = f"{fit.request.id}-{what}"
+    if fit.not_converged is None:
+        return await draws_answer(request, service, form, name, make)
+    name, headers = f"{name}-unconverged", _headers(fit)
+    return await draws_answer(request, service, form, name, lambda: draws.unconverged(make()), headers=headers)
+
+
+def _headers(fit: Fit) -> dict[str, str]:
+    """What an answer with draws says beside its body: also one in a form that has no room for it."""
+    return {} if fit.not_converged is None else {"Fit-Converged": "false"}

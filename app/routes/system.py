@@ -13,6 +13,8 @@ from app.bodies import JsonRoute
 from app.errors import TABLE, answer, problems
 from app.schemas.system import Alive, BrokenModel, Ready, Version, WorkerState
 from app.service import Service, ServiceDep
+from tacit import simulation_pool
+from tacit.engine import ENGINE_REVISION
 from tacit.errors import FieldError, UnavailableError
 from tacit.fits import keys
 
@@ -32,6 +34,7 @@ async def get_readyz(request: Request, service: ServiceDep) -> Any:
     missing = [
         *await _missing_redis(service),
         *await _missing_store(service),
+        *_missing_simulators(),
     ]
     workers = [] if missing else await service.live_workers()
     device = service.settings.device
@@ -67,7 +70,13 @@ async def get_metrics(request: Request, service: ServiceDep) -> Response:
 @router.get("/version", response_model=Version, responses=problems())
 async def get_version() -> Version:
     """What runs here."""
-    return Version(version=version("tacit"), api="v1", python=platform.python_version(), jax=version("jax"))
+    return Version(
+        version=version("tacit"),
+        api="v1",
+        engine_revision=ENGINE_REVISION,
+        python=platform.python_version(),
+        jax=version("jax"),
+    )
 
 
 async def _missing_redis(service: Service) -> list[FieldError]:
@@ -76,6 +85,12 @@ async def _missing_redis(service: Service) -> list[FieldError]:
     except UnavailableError as error:
         return [FieldError("/redis", str(error))]
     return []
+
+
+def _missing_simulators() -> list[FieldError]:
+    """Predictions of a simulator that is not JAX are made in processes of the API."""
+    trouble = simulation_pool.trouble()
+    return [] if trouble is None else [FieldError("/simulators", trouble)]
 
 
 async def _missing_store(service: Service) -> list[FieldError]:

@@ -160,8 +160,13 @@ class StoredArray(Answer):
     data_b64: str = Field(description="The bytes, in base64.")
 
 
+NestedList = list[Any] | float | None
+
+
 class FitData(Answer):
     """What a fit was asked to be fitted to."""
 
     fit: str
-    data: dict[str, StoredArray]
+    data: dict[str, StoredArray | NestedList] = Field(
+        description="By field; one with missing values as a nested list, with null for these."
+    )

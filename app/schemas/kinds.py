@@ -9,6 +9,11 @@ MAX_SEED = 2**32 - 1
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 
+FAILED_DRAWS = (
+    "By variable, how many draws have a number that is not one (NaN), as where a simulation fails: its statistics are "
+    "those of the other draws, and null where there are none."
+)
+
 
 class Body(BaseModel):
     """What a user sends: unknown fields are refused, and types are not guessed."""

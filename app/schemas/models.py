@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.kinds import Answer, Body
+from app.schemas.kinds import FAILED_DRAWS, Answer, Body
 
 
 class DataCheck(Body):
@@ -22,6 +22,7 @@ class PriorPredictiveDraws(Answer):
     num_draws: int
     seed: int
     quantiles: list[float] | None = None
+    failed_draws: dict[str, int] | None = Field(default=None, description=FAILED_DRAWS)
     vars: dict[str, list[Any]]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.schemas.kinds import Answer, Body, Query, Seed
+from app.schemas.kinds import FAILED_DRAWS, Answer, Body, Query, Seed
 
 Draw = Annotated[int | None, Field(ge=1, le=100_000_000)]
 
@@ -14,12 +14,26 @@ _ROUND = (
 )
 
 
+_ALL_THE_SAME = "Whether draws are wanted also of a fit that has not converged, whose draws are no posterior."
+_UNCONVERGED = "False where the draws are those of a fit that has not converged: no posterior. Else it is left out."
+
+Unconverged = Annotated[bool, Field(description=_ALL_THE_SAME)]
+Converged = Annotated[bool | None, Field(description=_UNCONVERGED)]
+
+
+class SummaryQuery(Query):
+    """Of which draws."""
+
+    unconverged: Unconverged = False
+
+
 class PosteriorQuery(Query):
     """Which stored draws."""
 
     vars: list[str] | None = Field(default=None, description="Names of variables, repeated or with commas.")
     draws: int | None = Field(default=None, ge=1, description="Number of draws; all when not given.")
     offset: int = Field(default=0, ge=0, description="Stored draws to leave out at the beginning.")
+    unconverged: Unconverged = False
 
 
 class PosteriorCreate(Body):
@@ -33,6 +47,7 @@ class PosteriorCreate(Body):
     )
     draws: int | None = Field(default=None, ge=1, description="Number of draws; as many as the fit has when not given.")
     seed: Seed = Field(default=0, description="Seed of the draws; the same seed gives the same draws.")
+    unconverged: Unconverged = False
 
 
 class PredictiveQuery(Query):
@@ -41,6 +56,7 @@ class PredictiveQuery(Query):
     vars: list[str] | None = Field(default=None, description="Names of variables, repeated or with commas.")
     draws: Draw = Field(default=None, description=_ROUND)
     seed: Seed = Field(default=0, description="Seed of the predictive noise.")
+    unconverged: Unconverged = False
 
 
 class PredictiveCreate(Body):
@@ -75,6 +91,7 @@ class PosteriorPredictiveCreate(PredictiveCreate):
     log_likelihood: bool = Field(
         default=False, description="Also the log density of each of the fit's data points, at each draw."
     )
+    unconverged: Unconverged = False
 
 
 class Draws(Answer):
@@ -83,6 +100,7 @@ class Draws(Answer):
     fit: str
     num_draws: int
     seed: int = Field(description="Seed of the fit (posterior), or of the predictive noise.")
+    converged: Converged = None
     vars: dict[str, list[Any]]
 
 
@@ -99,6 +117,7 @@ class PosteriorPredictiveDraws(Draws):
     """Predictive draws, or their quantiles along the first axis."""
 
     quantiles: list[float] | None = None
+    failed_draws: dict[str, int] | None = Field(default=None, description=FAILED_DRAWS)
     log_likelihood: dict[str, list[Any]] | None = Field(
         default=None, description="By observed variable, of shape (draws, points)."
     )
@@ -120,9 +139,12 @@ class Summary(Answer):
     fit: str
     num_draws: int
     ess: float | None = Field(
-        description="Effective number of draws: of the importance weights from the fit to its target."
+        description="How many independent draws of the target the stored ones are worth: at most num_draws. Null where "
+        "that is not known."
     )
     k_hat: float | None = Field(description="Pareto k-hat of these weights; above 0.7 the fit misses something.")
+    failed_draws: dict[str, int] = Field(description=FAILED_DRAWS)
+    converged: Converged = None
     vars: dict[str, VariableSummary]
 
 
@@ -132,6 +154,9 @@ class Diagnostics(Answer):
     fit: str
     figures: dict[str, Any] = Field(description="By name: Pareto k-hat and others; what is not finite is null.")
     warnings: list[str] = Field(description="What speaks against the fit; empty when nothing does.")
+    not_converged: str | None = Field(
+        default=None, description="Why the draws are no posterior, and what to do. Left out where they are one."
+    )
 
 
 class Losses(Answer):

@@ -37,5 +37,8 @@ class Ready(Answer):
 class Version(Answer):
     version: str
     api: str
+    engine_revision: int = Field(
+        description="Of what computes draws: fits of other revisions answer no request for a fit."
+    )
     python: str
     jax: str

@@ -27,7 +27,8 @@ export async function post(path, body, options = {}) {
  */
 export async function send(path, { method = "GET", body, accept = "application/json", headers = {}, signal } = {}) {
   const request = { method, headers: { accept, ...headers }, signal };
-  if (body !== undefined) {
+  if (body instanceof Blob) request.body = body;
+  else if (body !== undefined) {
     request.headers["content-type"] = "application/json";
     request.body = typeof body === "string" ? body : JSON.stringify(body);
   }

@@ -1,6 +1,7 @@
 // What a person would type to do what the page does.
 
 import { h, newId } from "./elements.js";
+import { notConverged } from "./unconverged.js";
 
 /** Longer requests are not shown: they are saved to a file. */
 const LONGEST_SHOWN = 1500;
@@ -32,21 +33,25 @@ export function pythonFit(body) {
 }
 
 /** What reads the results of a fit, as a command line. */
-export function curlResults(id) {
-  return ["summary", "posterior?draws=100", "posterior-predictive?draws=100"]
-    .map((part) => `curl -s ${header()}'${base()}v1/fits/${id}/${part}'`)
+export function curlResults(fit) {
+  const anyway = notConverged(fit) ? ["unconverged=true"] : [];
+  const parts = { summary: anyway, posterior: ["draws=100", ...anyway], "posterior-predictive": ["draws=100", ...anyway] };
+  return Object.entries(parts)
+    .map(([part, query]) => (query.length > 0 ? `${part}?${query.join("&")}` : part))
+    .map((part) => `curl -s ${header()}'${base()}v1/fits/${fit.id}/${part}'`)
     .join("\n");
 }
 
 /** What reads the results of a fit, as a program. */
-export function pythonResults(id) {
+export function pythonResults(fit) {
+  const asked = notConverged(fit) ? "unconverged=True" : "";
   return [
     "from tacit.client import Client",
     "",
-    `fit = Client(${literal(base())}).get(${literal(id)})`,
-    "print(fit.summary())",
-    "posterior = fit.posterior()",
-    "predicted = fit.posterior_predictive()",
+    `fit = Client(${literal(base())}).get(${literal(fit.id)})`,
+    `print(fit.summary(${asked}))`,
+    `posterior = fit.posterior(${asked})`,
+    `predicted = fit.posterior_predictive(${asked})`,
   ].join("\n");
 }
 

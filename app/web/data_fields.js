@@ -59,9 +59,9 @@ export function dataFields(model, { onChange }) {
 
   /** Fill the fields from a file. Throws a SyntaxError that says what is wrong with it. */
   async function take(file) {
-    const found = await read(file, known);
+    const found = await read(file, model, known);
     fill(columns);
-    if (found.columns) fill(columns, columnPicker(known, found.columns, fields, onChange));
+    if (found.columnsOf) fill(columns, columnPicker(known, found, fields, onChange));
     else put(checked(found.data, fields));
     announce(`${file.name} was read.`);
   }
@@ -96,9 +96,19 @@ function filePicker(take) {
   return file.element;
 }
 
-/** Which columns of a file are which field. */
-function columnPicker(known, columns, fields, onChange) {
-  const names = [...columns.keys()];
+/** Which columns of a file are which field, and what is to be known of how they were read. */
+function columnPicker(known, { names, columnsOf, notes }, fields, onChange) {
+  const remarks = h("ul", { class: "small" });
+  const chosenFor = new Map();
+  const remark = () => {
+    const own = [...chosenFor].flatMap(([field, chosen]) => chosen.map((name) => columnsOf.get(field).get(name).note));
+    const words = [...new Set([...notes, ...own])].filter((note) => note !== "");
+    fill(
+      remarks,
+      words.map((note) => h("li", {}, note)),
+    );
+    remarks.hidden = words.length === 0;
+  };
   const rows = known.map((field) => {
     const label = `Columns for ${field.name}`;
     const boxes = names.map((name) => {
@@ -109,7 +119,9 @@ function columnPicker(known, columns, fields, onChange) {
     const array = fields.get(field.name);
     const apply = () => {
       const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
-      const value = chosen.length > 0 ? array.attempt(() => fromColumns(field, chosen, columns)) : undefined;
+      chosenFor.set(field.name, chosen);
+      remark();
+      const value = chosen.length > 0 ? array.attempt(() => fromColumns(field, chosen, columnsOf.get(field.name))) : undefined;
       if (value !== undefined) array.set(value);
       else if (chosen.length === 0) array.giveBack(`No column of the file is chosen for ${field.name}.`);
       onChange();
@@ -119,7 +131,7 @@ function columnPicker(known, columns, fields, onChange) {
     const choices = boxes.map((box) => h("span", { class: "choice" }, box, h("label", { for: box.id }, box.value)));
     return h("fieldset", {}, h("legend", {}, label), choices);
   });
-  return h("div", { class: "columns" }, rows);
+  return h("div", { class: "columns" }, rows, remarks);
 }
 
 /** One array. What is too long for a text field is held beside it. */

@@ -1,15 +1,20 @@
 // Data from files: JSON as a fit takes it, and CSV whose columns are matched to the fields of a model.
 
-import { levelsOf, toValue } from "./data_text.js";
+import { Problem, send } from "./api.js";
+import { levelsOf } from "./data_text.js";
+
+/** Status of an answer to what cannot be read. */
+const UNREADABLE = 422;
 
 /**
- * What a file says: `{data}` by field from JSON, `{columns}` from CSV, a Map from header to texts.
+ * What a file says: `{data}` by field from JSON; `{names, columnsOf, notes}` from CSV: the names of its columns, and for
+ * each field's name a Map from these to `{values, problem, note}`, as columns of that field.
  *
- * Throws a SyntaxError that says what is wrong.
+ * CSV is read by the service, as the command line reads it. Throws a SyntaxError that says what is wrong with the file.
  */
-export async function read(file, fields) {
+export async function read(file, model, fields) {
   const text = (await file.text()).replace(/^\uFEFF/, "").trim();
-  return /^[[{]/.test(text) ? { data: fromJson(text, fields) } : { columns: fromCsv(text) };
+  return /^[[{]/.test(text) ? { data: fromJson(text, fields) } : fromCsv(file, model, fields);
 }
 
 function fromJson(text, fields) {
@@ -29,38 +34,33 @@ function fromJson(text, fields) {
   return isRequest ? value.data : value;
 }
 
-function fromCsv(text) {
-  const [header, ...rows] = csvRows(text);
-  if (header === undefined || rows.length === 0) {
-    throw new SyntaxError("A CSV file has a line with the names of the columns, and rows of numbers below it.");
+/** Fields that take the same values have their columns read once, for all of them. */
+async function fromCsv(file, model, fields) {
+  const kindOf = (field) => JSON.stringify([levelsOf(field), field.missing]);
+  const tables = new Map();
+  for (const field of fields) {
+    if (!tables.has(kindOf(field))) tables.set(kindOf(field), await table(file, model, field));
   }
-  const uneven = rows.findIndex((row) => row.length !== header.length);
-  if (uneven >= 0) {
-    throw new SyntaxError(`Row ${uneven + 1} has ${rows[uneven].length} cells, the header ${header.length}.`);
-  }
-  if (new Set(header).size < header.length) throw new SyntaxError("Two columns have the same name.");
-  return new Map(header.map((name, number) => [name, rows.map((row) => row[number])]));
+  const [{ names, notes }] = tables.values();
+  return { names, notes, columnsOf: new Map(fields.map((field) => [field.name, tables.get(kindOf(field)).columns])) };
 }
 
-/** Rows of cells (RFC 4180), parted by whichever of comma, semicolon and tab the first line has most of. */
-export function csvRows(text) {
-  const [first] = text.split("\n", 1);
-  const parting = [",", ";", "\t"].reduce((a, b) => (first.split(b).length > first.split(a).length ? b : a));
-  const rows = [[""]];
-  let quoted = false;
-  for (let i = 0; i < text.length; i += 1) {
-    const sign = text[i];
-    const row = rows.at(-1);
-    if (quoted && sign === '"' && text[i + 1] === '"') {
-      row[row.length - 1] += '"';
-      i += 1;
-    } else if (sign === '"') quoted = !quoted;
-    else if (quoted) row[row.length - 1] += sign;
-    else if (sign === parting) row.push("");
-    else if (sign === "\n") rows.push([""]);
-    else if (sign !== "\r") row[row.length - 1] += sign;
+async function table(file, model, field) {
+  const wanted = new URLSearchParams({ model: `${model.name}@${model.version}`, field: field.name });
+  const sent = { method: "POST", body: file, headers: { "content-type": "text/csv" } };
+  try {
+    const answer = await send(`v1/tables?${wanted}`, sent);
+    const { columns, notes } = await answer.json();
+    return {
+      names: columns.map((column) => column.name),
+      columns: new Map(columns.map((column) => [column.name, column])),
+      notes,
+    };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const [first] = error.errors;
+    throw new SyntaxError(error.status === UNREADABLE && first ? first.detail : error.message, { cause: error });
   }
-  return rows.filter((row) => row.length > 1 || row[0].trim() !== "").map((row) => row.map((cell) => cell.trim()));
 }
 
 /**
@@ -78,24 +78,18 @@ export function suggested(field, names) {
   return dotted.length > 0 ? dotted : having(/^[[_ ]?\d+\]?$/);
 }
 
-/** The array that columns make for a field: a number, a list, or rows. Empty cells at the end are left out. */
+/** The array that columns make for a field: a number, a list, or rows. */
 export function fromColumns(field, chosen, columns) {
-  const lists = chosen.map((name) => valuesOf(name, columns.get(name), levelsOf(field)));
+  const lists = chosen.map((name) => valuesOf(columns.get(name)));
   if (field.shape.length === 0) return lists[0][0];
   if (field.shape.length === 1) return lists[0];
   if (new Set(lists.map((list) => list.length)).size > 1) {
-    throw new SyntaxError("These columns have different numbers of values.");
+    throw new SyntaxError("These columns have different numbers of values: complete their rows.");
   }
   return lists[0].map((_, row) => lists.map((list) => list[row]));
 }
 
-function valuesOf(name, cells, levels) {
-  const end = cells.findLastIndex((cell) => cell !== "") + 1;
-  return cells.slice(0, end).map((cell, row) => {
-    try {
-      return toValue(cell, levels);
-    } catch (error) {
-      throw new SyntaxError(`Column ${name}, row ${row + 1}: ${error.message}`, { cause: error });
-    }
-  });
+function valuesOf({ values, problem }) {
+  if (values === null) throw new SyntaxError(problem);
+  return values;
 }

@@ -19,13 +19,15 @@ export function fitsInAField(value) {
   return !isEncoded(value) && size(value) <= MOST_IN_A_FIELD;
 }
 
+/** How a missing value is written; an empty place between two commas is one, too. */
+const MISSING = "NA";
+
 /** An array as text: numbers with commas, a row on each line. */
 export function toText(value, rank) {
-  if (rank === 0) return String(value);
-  if (rank === 1 && Array.isArray(value)) return value.join(", ");
-  if (rank === 2 && Array.isArray(value) && value.every(Array.isArray)) {
-    return value.map((row) => row.join(", ")).join("\n");
-  }
+  const line = (row) => row.map((each) => each ?? MISSING).join(", ");
+  if (rank === 0) return String(value ?? MISSING);
+  if (rank === 1 && Array.isArray(value)) return line(value);
+  if (rank === 2 && Array.isArray(value) && value.every(Array.isArray)) return value.map(line).join("\n");
   return JSON.stringify(value);
 }
 
@@ -35,8 +37,9 @@ export function levelsOf(field) {
 }
 
 /**
- * The array that a text means: JSON, or numbers parted by commas or space, a row on each line. Some fields take the names
- * of levels in place of numbers; these are parted by commas, since they may hold spaces.
+ * The array that a text means: JSON, or numbers separated by commas, semicolons or space, a row on each line; null where
+ * one is missing. Whether it may be is for the service to say. Some fields take the names of `levels` in place of numbers;
+ * these are separated by commas or semicolons, since they may hold spaces.
  *
  * Throws a SyntaxError that says what is wrong.
  */
@@ -50,38 +53,58 @@ export function fromText(text, rank, levels = []) {
       throw new SyntaxError("This begins like JSON and is none; write numbers with commas, a row on each line.");
     }
   }
-  const values = (line) => parts(line, levels).map((part) => toValue(part, levels));
   if (rank === 0) return toValue(trimmed, levels);
-  if (rank === 1) return values(trimmed);
+  if (rank === 1) return values(trimmed, levels);
   if (rank === 2)
     return trimmed
       .split("\n")
       .filter((line) => line.trim() !== "")
-      .map(values);
+      .map((line) => values(line, levels));
   throw new SyntaxError("Write this array as JSON: nested lists.");
 }
 
-/** A number; throws a SyntaxError for what is none. */
+/** Digits with a decimal point. */
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** A number, in digits with a decimal point; throws a SyntaxError for what is none. */
 export function toNumber(text) {
-  const value = Number(text);
-  const isNumber = text.trim() !== "" && Number.isFinite(value);
-  if (!isNumber) throw new SyntaxError(`“${text.slice(0, 40)}” is not a number.`);
+  const value = NUMBER.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(value)) throw new SyntaxError(`“${text.slice(0, 40)}” is not a number.`);
   return value;
 }
 
-/** A number, or the name of a level; throws a SyntaxError for what is neither. */
-export function toValue(text, levels) {
+/** A number, the name of a level, or null for what is missing; throws a SyntaxError for what is none of these. */
+function toValue(text, levels) {
   if (levels.includes(text)) return text;
-  const isNumber = text.trim() !== "" && Number.isFinite(Number(text));
-  if (levels.length > 0 && !isNumber) {
+  if (text === "" || text === MISSING) return null;
+  if (levels.length > 0 && !NUMBER.test(text)) {
     throw new SyntaxError(`“${text.slice(0, 40)}” is not one of ${levels.join(", ")}.`);
   }
   return toNumber(text);
 }
 
-function parts(text, levels) {
-  return text
-    .split(levels.length > 0 ? /[,;\n]/ : /[\s,;]+/)
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
+/** What stands between numbers: lines may be broken anywhere. */
+const SEPARATOR = /[\s,;]+/g;
+
+function values(text, levels) {
+  const line = text.trim().replace(/\s*[,;]$/, "");
+  if (levels.length > 0) return line.split(/\s*[,;]\s*|\s*\n\s*/).map((part) => toValue(part, levels));
+  const kinds = new Set([...text.trim().matchAll(SEPARATOR)].map(([found]) => kindOf(found)));
+  kinds.delete("\n");
+  if (kinds.size > 1) {
+    // "0,5; 1,3" and "1,300, 2,800" would be four numbers each.
+    throw new SyntaxError(
+      "Some numbers have a comma, a semicolon or space between them and some another of these: separate all in the " +
+        "same way, and write decimals with a point and thousands without commas.",
+    );
+  }
+  return line.split(/\s*[,;]\s*|\s+/).map((part) => toValue(part, levels));
+}
+
+/** A separator, the same for all that look alike: ";", ",", ", ", " " or the end of a line. */
+function kindOf(separator) {
+  if (separator.includes(";")) return ";";
+  if (separator.includes("\n")) return "\n";
+  if (separator.includes(",")) return separator.length > 1 ? ", " : ",";
+  return " ";
 }

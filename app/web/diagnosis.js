@@ -7,10 +7,12 @@ const GOOD_K_HAT = 0.7;
 
 const MEANINGS = {
   k_hat: "Pareto k-hat: below 0.7 the family reaches the posterior",
-  effective_draws: "How many independent draws of its target the draws are worth",
-  proposed_draws: "Draws made to judge it",
+  effective_draws: "How many independent draws the weighed draws are worth",
+  proposed_draws: "Draws weighed to judge the fit",
+  ess: "How many independent draws of the target the stored draws are worth",
   moved: "How far the fit still moved at the end, in posterior standard deviations; a quarter is much",
-  calibration_moved: "How far calibration moved it, in standard deviations; 2 is much",
+  travelled: "How much of the way that it may go in a round the fit went in the last one; 0.6 is too much",
+  widest: "Largest standard deviation of a latent, in units of the prior's; 2 is too much",
   ratio_correct: "Share of draws that the ratio estimator told apart",
   ratio_chance: "The share that guessing would get right",
   loss_gen: "Variational loss at the end",
@@ -32,19 +34,6 @@ const MEANINGS = {
 
 /** The verdict, the warnings, and the figures behind them. */
 export function diagnosis(fit, { figures }) {
-  const verdict =
-    fit.warnings.length === 0
-      ? h("p", { class: "good" }, `Nothing speaks against this fit. ${inWords(figures)}`)
-      : h(
-          "div",
-          { class: "warning" },
-          h("p", {}, "This speaks against it:"),
-          h(
-            "ul",
-            {},
-            fit.warnings.map((each) => h("li", {}, each)),
-          ),
-        );
   const rows = Object.entries(figures).map(([name, value]) => [
     h("code", {}, name),
     shown(value),
@@ -53,9 +42,19 @@ export function diagnosis(fit, { figures }) {
   return h(
     "div",
     {},
-    verdict,
+    verdict(fit, figures),
     details("Figures", table("Figures to judge the fit by", ["Figure", "Value", "Meaning"], rows)),
   );
+}
+
+function verdict(fit, figures) {
+  if (fit.warnings.length > 0) {
+    const items = fit.warnings.map((each) => h("li", {}, each));
+    return h("div", { class: "warning" }, h("p", {}, "This speaks against it:"), h("ul", {}, items));
+  }
+  // Why a fit has failed is said elsewhere.
+  if (fit.status !== "succeeded") return null;
+  return h("p", { class: "good" }, `Nothing speaks against this fit. ${inWords(figures)}`);
 }
 
 function inWords({ k_hat: kHat, effective_draws: effective, proposed_draws: proposed }) {

@@ -3,6 +3,7 @@
 import { send } from "./api.js";
 import { announce, fill, h } from "./elements.js";
 import { problemNote } from "./problems.js";
+import { askingAnyway, notConverged } from "./unconverged.js";
 
 const FORMS = [
   ["JSON", "application/json", "json"],
@@ -10,6 +11,9 @@ const FORMS = [
   ["Arrow", "application/vnd.apache.arrow.stream", "arrows"],
   ["NetCDF", "application/x-netcdf", "nc"],
 ];
+
+/** What has draws in it, or figures of them. */
+const DRAWN = ["posterior", "posterior-predictive", "summary"];
 
 /** Have the browser keep a file. */
 export function save(name, blob) {
@@ -20,23 +24,29 @@ export function save(name, blob) {
 }
 
 /** Buttons that save what a fit has found. */
-export function downloads(id) {
+export function downloads(fit) {
+  const { id } = fit;
+  const query = new URLSearchParams(askingAnyway(fit)).toString();
   const state = h("div", { "aria-live": "polite" });
-  const one = (label, path, accept, name) =>
-    h(
+  const one = (label, what, accept, suffix) => {
+    const asked = DRAWN.includes(what);
+    const name = `${id}-${what}${asked && notConverged(fit) ? "-unconverged" : ""}.${suffix}`;
+    const path = `v1/fits/${id}/${what}${asked && query ? `?${query}` : ""}`;
+    return h(
       "button",
       { type: "button", onclick: () => download({ path, accept, name, state }), "aria-label": `Save ${name}` },
       label,
     );
+  };
   const group = (title, path) =>
     h(
       "div",
       { class: "downloads", role: "group", "aria-label": title },
       h("span", {}, title),
-      FORMS.map(([label, accept, suffix]) => one(label, `v1/fits/${id}/${path}`, accept, `${id}-${path}.${suffix}`)),
+      FORMS.map(([label, accept, suffix]) => one(label, path, accept, suffix)),
     );
-  const single = ["summary", "diagnostics", "losses", "data"].map((path) =>
-    one(path, `v1/fits/${id}/${path}`, "application/json", `${id}-${path}.json`),
+  const single = ["summary", "diagnostics", "losses", "data"].map((what) =>
+    one(what, what, "application/json", "json"),
   );
   return h(
     "div",

@@ -10,6 +10,7 @@ import { posteriorView } from "./posterior_view.js";
 import { predictiveView } from "./predictive_view.js";
 import { problemNote } from "./problems.js";
 import { progressView } from "./progress.js";
+import { askingAnyway, notConverged } from "./unconverged.js";
 import { moment, number } from "./words.js";
 
 const ENDED = ["succeeded", "failed", "cancelled"];
@@ -43,6 +44,7 @@ export async function fitPage(place, { parts: [id], signal }) {
 
   async function showEnd() {
     if (fit.status === "succeeded") await showResults(body, fit, signal);
+    else if (notConverged(fit)) await showMissed(body, fit, signal);
     else fill(body, ending(fit));
   }
 }
@@ -62,14 +64,15 @@ function heading(first) {
     trouble,
     details("About this fit", facts),
   );
-  let ended = null;
+  let shown = null;
 
   function show(fit) {
     status.className = `status ${fit.status}`;
     status.textContent = fit.status;
     fill(facts, about(fit));
-    if (ended === ENDED.includes(fit.status)) return;
-    ended = ENDED.includes(fit.status);
+    const kind = ENDED.includes(fit.status) ? `ended, ${fit.error?.code}` : "underway";
+    if (shown === kind) return;
+    shown = kind;
     fill(buttons, actions(fit, trouble));
   }
 
@@ -89,7 +92,9 @@ function actions(fit, trouble) {
     const made = await post(`v1/fits/${fit.id}/retry`);
     location.hash = `#/fits/${made.id}`;
   });
-  return [fit.status === "succeeded" ? null : retry, again, button("Delete", () => remove(fit))];
+  // Neither is worth another run: the same steps give the same draws.
+  const done = fit.status === "succeeded" || notConverged(fit);
+  return [done ? null : retry, again, button("Delete", () => remove(fit))];
 }
 
 async function cancel(fit) {
@@ -129,17 +134,19 @@ function about(fit) {
   return table("About this fit", ["What", "Value"], rows);
 }
 
+function reason(fit) {
+  if (!fit.error) return null;
+  return h("p", {}, h("strong", {}, "Why: "), fit.error.message, " (", h("code", {}, fit.error.code), ")");
+}
+
 function ending(fit) {
-  const why = fit.error
-    ? h("p", {}, h("strong", {}, "Why: "), fit.error.message, " (", h("code", {}, fit.error.code), ")")
-    : null;
   const words =
     fit.status === "cancelled"
       ? "This fit was cancelled. A retry goes on from its last checkpoint."
       : "This fit has failed.";
   return [
     h("p", {}, words),
-    why,
+    reason(fit),
     fit.warnings.length > 0
       ? h(
           "ul",
@@ -159,25 +166,82 @@ async function showResults(body, fit, signal) {
     get(`${path}/losses`, { signal }),
   ]);
   const plot = lossesPlot();
-  const posterior = posteriorView(fit, model, summary, signal);
-  const predictive = predictiveView(fit, model, signal);
+  const views = drawsViews(fit, model, summary, signal);
   fill(
     body,
     h("h2", {}, "Can it be trusted?"),
     diagnosis(fit, figures),
-    h("h2", {}, "Posterior"),
+    views.elements,
+    h("h2", {}, "How it went"),
+    plot.element,
+  );
+  await Promise.all([plot.show(losses), views.ready]);
+}
+
+/** A fit whose draws are no posterior: why, what speaks for that, and the draws if a person wants them anyway. */
+async function showMissed(body, fit, signal) {
+  const path = `v1/fits/${fit.id}`;
+  const [figures, losses] = await Promise.all([
+    get(`${path}/diagnostics`, { signal }),
+    get(`${path}/losses`, { signal }),
+  ]);
+  const plot = lossesPlot();
+  const trouble = h("div", {});
+  const button = h("button", { type: "button", onclick: () => attempt(show, trouble) }, "Show the draws anyway");
+  const place = h("div", {}, button);
+  fill(
+    body,
+    h("p", {}, "This fit has not converged: its draws are no posterior."),
+    reason(fit),
+    trouble,
+    place,
+    h("h2", {}, "What the figures say"),
+    diagnosis(fit, figures),
+    h("h2", {}, "How it went"),
+    plot.element,
+  );
+  await plot.show(losses);
+
+  async function show() {
+    button.disabled = true;
+    try {
+      await showDraws();
+    } catch (error) {
+      button.disabled = false;
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async function showDraws() {
+    const [model, summary] = await Promise.all([
+      modelOf(fit, signal),
+      get(`${path}/summary?${new URLSearchParams(askingAnyway(fit))}`, { signal }),
+    ]);
+    const views = drawsViews(fit, model, summary, signal);
+    fill(place, views.elements);
+    // The button is gone: whoever pressed it goes on where the draws begin.
+    views.elements[0].tabIndex = -1;
+    views.elements[0].focus();
+    await views.ready;
+  }
+}
+
+/** All that is made of the draws of a fit; `ready` is kept when it is drawn. */
+function drawsViews(fit, model, summary, signal) {
+  const posterior = posteriorView(fit, model, summary, signal);
+  const predictive = predictiveView(fit, model, signal);
+  const elements = [
+    h("h2", {}, notConverged(fit) ? "The draws, which are no posterior" : "Posterior"),
     posterior.element,
     h("h2", {}, "Would the model make such data?"),
     predictive.element,
     h("h2", {}, "Download"),
-    downloads(fit.id),
+    downloads(fit),
     h("h2", {}, "The same from elsewhere"),
-    codeBlock("curl", curlResults(fit.id)),
-    codeBlock("Python", pythonResults(fit.id)),
-    h("h2", {}, "How it went"),
-    plot.element,
-  );
-  await Promise.all([plot.show(losses), posterior.ready, predictive.ready]);
+    codeBlock("curl", curlResults(fit)),
+    codeBlock("Python", pythonResults(fit)),
+  ];
+  return { elements, ready: Promise.all([posterior.ready, predictive.ready]) };
 }
 
 /** The model, unless it is served no more: then its results are shown without what it would say of them. */

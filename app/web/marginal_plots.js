@@ -53,9 +53,12 @@ export function intervalPlot(name, all) {
   const scalars = places.map((place) => all[place]);
   const named = scalars.length <= MOST_WITH_NAMES;
   const labels = scalars.map((each) => plain(each.name));
-  const least = scalars.reduce((a, b) => (b.q50 < a.q50 ? b : a));
-  const most = scalars.reduce((a, b) => (b.q50 > a.q50 ? b : a));
-  const medians = `Medians from ${number(least.q50)} (${least.name}) to ${number(most.q50)} (${most.name}).`;
+  const ordered = scalars.filter((each) => Number.isFinite(each.q50)).sort((a, b) => a.q50 - b.q50);
+  const [least, most] = [ordered[0], ordered.at(-1)];
+  const medians =
+    ordered.length > 0
+      ? `Medians from ${number(least.q50)} (${least.name}) to ${number(most.q50)} (${most.name}).`
+      : "No median is a finite number.";
   const text = `${medians} All numbers are in the table above.`;
   return figure(`${name}: median and middle 90 % of each`, text, (colours) => {
     const trace = {

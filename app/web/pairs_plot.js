@@ -14,7 +14,7 @@ export function pairsPlot(scalars, draws) {
   const pairs = names.flatMap((a, row) =>
     names.slice(0, row).map((b) => [a, b, correlation(draws.get(a), draws.get(b))]),
   );
-  const strongest = pairs.reduce((a, b) => (Math.abs(b[2]) > Math.abs(a[2]) ? b : a));
+  const strongest = pairs.reduce((a, b) => (Math.abs(b[2]) > Math.abs(a[2]) || Number.isNaN(a[2]) ? b : a));
   const text = `The strongest correlation is ${number(strongest[2])}, of ${strongest[0]} and ${strongest[1]}.`;
   const plot = figure("Draws of each pair", text, (colours) => drawing(names, draws, colours));
   const rows = pairs.map(([a, b, value]) => [`${a} and ${b}`, number(value)]);
@@ -97,7 +97,9 @@ function rangeOf(values) {
   return [quantile(ordered, LEFT_OUT), quantile(ordered, 1 - LEFT_OUT)];
 }
 
-function correlation(a, b) {
+function correlation(all, others) {
+  const known = (_, row) => Number.isFinite(all[row]) && Number.isFinite(others[row]);
+  const [a, b] = [all.filter(known), others.filter(known)];
   const [middleA, middleB] = [mean(a), mean(b)];
   const together = a.reduce((sum, value, row) => sum + (value - middleA) * (b[row] - middleB), 0) / (a.length - 1);
   return together / (deviation(a) * deviation(b));

@@ -6,7 +6,8 @@ import { details, fill, h, newId, table } from "./elements.js";
 import { intervalPlot, marginalPlot } from "./marginal_plots.js";
 import { pairsPlot } from "./pairs_plot.js";
 import { problemNote } from "./problems.js";
-import { number } from "./words.js";
+import { askingAnyway } from "./unconverged.js";
+import { failures, number } from "./words.js";
 
 /** Draws that are fetched for the pictures. */
 const DRAWS = 1000;
@@ -30,6 +31,7 @@ export function posteriorView(fit, model, summary, signal) {
     "div",
     {},
     summaryTable(scalars, summary),
+    failures(summary.failed_draws).map((each) => h("p", { class: "muted" }, each)),
     pictures,
     intervals.length > 0
       ? h(
@@ -94,7 +96,8 @@ async function showDraws(place, fit, scalars, signal) {
   const drawable = scalars.filter((each) => each.size <= LARGEST_DRAWN).slice(0, MOST_CHOICES);
   if (drawable.length === 0) return;
   const names = [...new Set(drawable.map((each) => each.variable))];
-  const query = new URLSearchParams({ vars: names.join(","), draws: Math.min(DRAWS, fit.draws) });
+  const asked = { vars: names.join(","), draws: Math.min(DRAWS, fit.draws), ...askingAnyway(fit) };
+  const query = new URLSearchParams(asked);
   const { vars } = await get(`v1/fits/${fit.id}/posterior?${query}`, { signal });
   const draws = new Map(drawable.map((each) => [each.name, vars[each.variable].map((draw) => at(draw, each.index))]));
   const marginals = h("div", { class: "figures small-figures" });

@@ -2,12 +2,14 @@
 
 import { get, post } from "./api.js";
 import { shapeOf } from "./arrays.js";
+import { size } from "./data_text.js";
 import { details, fill, h, newId, table } from "./elements.js";
 import { pointsPlot, seriesPlot, wholePlot } from "./predictive_plots.js";
 import { problemNote } from "./problems.js";
-import { deviation, mean, quantile, sorted } from "./statistics.js";
+import { complete, deviation, mean, quantile, range, sorted } from "./statistics.js";
 import { decoded } from "./stored_data.js";
-import { count, number, percent } from "./words.js";
+import { askingAnyway } from "./unconverged.js";
+import { count, failures, number, percent } from "./words.js";
 
 /** The quantiles that are asked for: the middle 90 % and 50 %, and the median. */
 const QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95];
@@ -48,28 +50,29 @@ async function show(place, fit, model, signal) {
   const observed = model.observed.map((field) => field.name);
   const stored = await get(`${path}/data`, { signal });
   const data = decoded(stored.data);
-  const size = observed.reduce((sum, name) => sum + stored.data[name].shape.reduce((a, b) => a * b, 1), 0);
-  if (size > MOST_VALUES) {
+  const total = observed.reduce((sum, name) => sum + size(data[name]), 0);
+  if (total > MOST_VALUES) {
     fill(
       place,
       h(
         "p",
         { class: "muted" },
-        `${count(size, "observed value")} are too many to draw here; save the predictive draws below.`,
+        `${count(total, "observed value")} are too many to draw here; save the predictive draws below.`,
       ),
     );
     return;
   }
-  const draws = Math.min(200, Math.max(20, Math.floor(NUMBERS / size)));
+  const draws = Math.min(200, Math.max(20, Math.floor(NUMBERS / total)));
   const [bands, replicated] = await Promise.all([
-    post(`${path}/posterior-predictive`, { quantiles: QUANTILES, draws: DRAWS }, { signal }),
-    post(`${path}/posterior-predictive`, { draws }, { signal }),
+    post(`${path}/posterior-predictive`, { quantiles: QUANTILES, draws: DRAWS, ...askingAnyway(fit) }, { signal }),
+    post(`${path}/posterior-predictive`, { draws, ...askingAnyway(fit) }, { signal }),
   ]);
   const checks = model.observed.flatMap((field) =>
     parts({ model, field, data, bands: bands.vars[field.name], replicates: replicated.vars[field.name] }),
   );
   fill(
     place,
+    failures(bands.failed_draws).map((each) => h("p", { class: "muted" }, each)),
     checks.map((check) => check.element),
   );
   await Promise.all(checks.map((check) => check.ready));
@@ -134,11 +137,26 @@ function covariates(model, data, dimension) {
     .filter(([, values]) => new Set(values).size > 1);
 }
 
-function listCheck({ name, values, bands, replicates, abscissae, whole }) {
-  const inside = values.filter((value, row) => value >= bands[0][row] && value <= bands[4][row]).length;
-  const share = percent(inside / values.length);
-  const covered = `${number(inside)} of ${count(values.length, "value")} of ${name} (${share})`;
-  const verdict = `${covered} lie within the 90 % that the model predicts for them.`;
+function listCheck({ name, values, bands, replicates, abscissae, whole, places: own = range(values.length) }) {
+  const present = own.filter((_, row) => values[row] !== null);
+  if (present.length === 0) {
+    return { element: h("p", { class: "muted" }, `No value of ${name} was observed.`), ready: Promise.resolve() };
+  }
+  if (present.length < values.length) {
+    // Predictions of what is missing have nothing to be compared with.
+    const kept = values.map((value, row) => (value === null ? -1 : row)).filter((row) => row >= 0);
+    const of = (list) => kept.map((row) => list[row]);
+    const known = { values: of(values), bands: bands.map(of), replicates: replicates.map(of), places: present };
+    return listCheck({ name, whole, abscissae: abscissae.map(([label, over]) => [label, of(over)]), ...known });
+  }
+  const predicted = values.map((_, row) => row).filter((row) => complete([bands[0][row], bands[4][row]]));
+  const inside = predicted.filter((row) => values[row] >= bands[0][row] && values[row] <= bands[4][row]).length;
+  const covered = `${number(inside)} of ${count(predicted.length, "value")} of ${name}`;
+  const verdict =
+    predicted.length > 0
+      ? `${covered} (${percent(inside / predicted.length)}) lie within the 90 % that the model predicts for them.`
+      : `The model predicts no finite number for any value of ${name}.`;
+  const finished = replicates.filter(complete);
   const points = h("div", {});
   const choice = h(
     "select",
@@ -147,16 +165,19 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
     abscissae.map(([label], position) => h("option", { value: position }, label)),
   );
   const showPoints = () => {
-    const [over, places] = abscissae[choice.value] ?? ["index", values.map((_, row) => row)];
+    const [over, places] = abscissae[choice.value] ?? ["index", own];
     const plot = pointsPlot({ name, values, bands, over, places, text: verdict });
     fill(points, plot.element);
     return plot.ready;
   };
   choice.addEventListener("change", showPoints);
-  const all = values.length >= FEWEST_IN_A_HISTOGRAM ? wholePlot({ name, values, replicates, whole }) : null;
+  const all =
+    values.length >= FEWEST_IN_A_HISTOGRAM && finished.length > 0
+      ? wholePlot({ name, values, replicates: finished, whole })
+      : null;
   const rows = values
     .slice(0, MOST_ROWS)
-    .map((value, row) => [String(row), number(value), ...bands.map((band) => number(band[row]))]);
+    .map((value, row) => [String(own[row]), number(value), ...bands.map((band) => number(band[row]))]);
   const header = ["Row", "Observed", "5 %", "25 %", "Median", "75 %", "95 %"];
   const element = h(
     "section",
@@ -165,7 +186,15 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
     h("p", {}, verdict),
     abscissae.length > 0 ? h("p", { class: "filter" }, h("label", { for: choice.id }, "Drawn over "), choice) : null,
     h("div", { class: "figures" }, points, all?.element),
-    values.length > 1 ? statisticsTable(name, values, replicates) : null,
+    values.length > 1 && finished.length > 0 ? statisticsTable(name, values, finished) : null,
+    finished.length < replicates.length
+      ? h(
+          "p",
+          { class: "muted" },
+          `${number(finished.length)} of ${count(replicates.length, "replicated data set")} are finite throughout; ` +
+            "the others are left out of the histogram and of the statistics.",
+        )
+      : null,
     details(
       `Predictions of ${name} as a table`,
       table(`Predictions of ${name}${values.length > MOST_ROWS ? `, the first ${MOST_ROWS}` : ""}`, header, rows),
@@ -177,12 +206,19 @@ function listCheck({ name, values, bands, replicates, abscissae, whole }) {
 function seriesCheck({ name, values, replicates, along, places, unit }) {
   const pooled = places.map((_, column) => sorted(replicates.flatMap((draw) => draw.map((row) => row[column]))));
   const bands = QUANTILES.map((share) => pooled.map((numbers) => quantile(numbers, share)));
+  const predicted = places.map((_, column) => column).filter((column) => complete([bands[0][column], bands[4][column]]));
   const inside = values.flatMap((row) =>
-    row.map((value, column) => value >= bands[0][column] && value <= bands[4][column]),
+    predicted.flatMap((column) => {
+      const value = row[column];
+      return value === null ? [] : [value >= bands[0][column] && value <= bands[4][column]];
+    }),
   );
   const share = inside.filter(Boolean).length / inside.length;
   const covered = `${percent(share)} of the values of ${name}`;
-  const verdict = `${covered} lie within the 90 % that the model predicts for a row at their ${along}.`;
+  const verdict =
+    inside.length > 0
+      ? `${covered} lie within the 90 % that the model predicts for a row at their ${along}.`
+      : `The model predicts no finite number for any value of ${name}.`;
   const plot = seriesPlot({ name, values, bands, along, places, unit, text: verdict });
   const rows = places.map((at, column) => [
     number(at),

@@ -20,13 +20,14 @@ export function progressView(fit) {
   const losses = { step: [], loss_gen: [], loss_disc: [] };
   const picture = h("div", {});
   let said = 0;
+  let began = fit.started_at === null ? null : Date.parse(fit.started_at);
   fill(words, fit.status === "queued" ? waiting(fit.queue_position) : COMPILING);
 
-  function step(record) {
+  function step(record, at) {
     if (losses.step.length === 0) fill(picture, plot.element);
     const share = record.step / record.total;
     bar.value = share;
-    fill(words, inWords(record));
+    fill(words, inWords(record, began === null ? null : (at - began) / 1000));
     // An attempt that goes on from a checkpoint repeats some steps.
     const kept = losses.step.filter((each) => each < record.step).length;
     for (const name of Object.keys(losses)) losses[name].splice(kept, Infinity, record[name] ?? null);
@@ -43,12 +44,15 @@ export function progressView(fit) {
       return follow(`v1/fits/${fit.id}/events`, {
         signal,
         onBreak: () => fill(trouble, "The connection broke off; trying again …"),
-        onEvent({ type, data }) {
+        onEvent({ type, data, at }) {
           fill(trouble);
-          if (type === "progress") step(data);
+          if (type === "progress") step(data, Date.parse(at));
           else if (type === "log") log.append(h("li", {}, data.message));
           else {
-            if (data.status === "running") fill(words, COMPILING);
+            if (data.status === "running") {
+              began = Date.parse(at);
+              fill(words, COMPILING);
+            }
             onStatus(data.status);
           }
         },
@@ -62,8 +66,10 @@ function waiting(position) {
   return position === 0 ? "Next in the queue." : `${count(position, "fit")} before this one.`;
 }
 
-function inWords({ step, total, steps_per_s: speed, eta_s: left }) {
+/** Where a fit stands, so many seconds after its worker began. Its speed and the time left may not be known yet. */
+function inWords({ step, total, steps_per_s: speed, eta_s: left }, elapsed) {
   const rate = speed ? `, ${number(Math.round(speed))} steps a second` : "";
   const end = left === null || left === undefined ? "" : `, ${duration(left)} left`;
-  return `Step ${number(step)} of ${number(total)}${rate}${end}.`;
+  const since = elapsed === null ? "" : ` after ${duration(elapsed)}`;
+  return `Step ${number(step)} of ${number(total)}${since}${rate}${end}.`;
 }

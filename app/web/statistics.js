@@ -5,6 +5,11 @@ export function sorted(values) {
   return values.filter(Number.isFinite).sort((a, b) => a - b);
 }
 
+/** Whether every number of nested lists is finite: none is null. */
+export function complete(value) {
+  return Array.isArray(value) ? value.every(complete) : Number.isFinite(value);
+}
+
 /** A quantile of numbers in order, between two of them by interpolation. */
 export function quantile(ordered, share) {
   const place = share * (ordered.length - 1);

@@ -1,10 +1,17 @@
 // The data of a fit, as the service sends them: arrays of bytes in base64.
 
+import { isEncoded } from "./data_text.js";
+
 const KINDS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: BigInt64Array };
 
-/** Nested lists by name, from arrays `{dtype, shape, data_b64}` (C order, little-endian as every browser is). */
+/**
+ * Nested lists by name, from arrays `{dtype, shape, data_b64}` (C order, little-endian as every browser is); what comes
+ * as a list, since it has gaps, stays one.
+ */
 export function decoded(arrays) {
-  return Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, nested(array)]));
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, array]) => [name, isEncoded(array) ? nested(array) : array]),
+  );
 }
 
 function nested({ dtype, shape, data_b64: text }) {

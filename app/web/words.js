@@ -21,6 +21,17 @@ export function count(value, one, many = `${one}s`) {
   return `${number(value)} ${value === 1 ? one : many}`;
 }
 
+/** What to say of draws with a NaN, by variable: a list of sentences. */
+export function failures(failed) {
+  return Object.entries(failed ?? {})
+    .filter(([, draws]) => draws > 0)
+    .map(
+      ([name, draws]) =>
+        `${count(draws, "draw has", "draws have")} a NaN in ${name}, as where a simulation fails; ` +
+        "the statistics of each number are those of its other draws.",
+    );
+}
+
 /** Seconds as a time that is easy to grasp. */
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";

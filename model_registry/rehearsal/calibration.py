@@ -5,6 +5,7 @@ Talts, Betancourt, Simpson, Vehtari & Gelman (2018), Validating Bayesian inferen
 calibration, arXiv:1804.06788.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def calibrate(
             continue
         key = jax.random.fold_in(jax.random.key(seed + 2), number)
         try:
-            found = fit(key, Problem(task.program, observed, task.inputs, task.axes), options=options, num_draws=_DRAWS)
+            found = fit(key, dataclasses.replace(task, observed=observed), options=options, num_draws=_DRAWS)
         except InferenceError:
             failed += 1
             continue

@@ -8,6 +8,7 @@ import numpy as np
 
 from model_registry.fields import SUPPORTS
 from model_registry.rehearsal.findings import Finding, good, listed, note, problem
+from model_registry.resolution import Dataset
 from model_registry.specification import Model
 from tacit.predictive import predict
 
@@ -23,7 +24,7 @@ class PriorDraws:
 
     Attributes:
       simulated: by variable, draws along axis 0.
-      example: the observed values of the example.
+      example: the observed values of the example, in one row where some are missing.
     """
 
     simulated: Mapping[str, np.ndarray]
@@ -34,7 +35,12 @@ def draw(model: Model, seed: int) -> PriorDraws:
     """Runs the model's program, with everything drawn as it says."""
     dataset = model.resolve(model.example)
     simulated = _predict(model, jax.random.key(seed), _DRAWS, model.observed, {})
-    return PriorDraws(simulated, {name: dataset.arrays[name] for name in model.observed})
+    return PriorDraws(simulated, {name: _present(dataset, name) for name in model.observed})
+
+
+def _present(dataset: Dataset, name: str) -> np.ndarray:
+    """The numbers of a field that are not missing."""
+    return dataset.arrays[name][~dataset.missing[name]] if name in dataset.missing else dataset.arrays[name]
 
 
 def look(model: Model, draws: PriorDraws, seed: int) -> Iterator[Finding]:
@@ -61,6 +67,8 @@ def _simulated(name: str, values: np.ndarray, draws: PriorDraws) -> Iterator[Fin
         return
     low, high = np.quantile(values[finite], [0.005, 0.995])
     example = draws.example[name]
+    if not example.size:
+        return
     inside = 100 * np.mean((example >= low) & (example <= high))
     words = f"{name} lies between {low:.4g} and {high:.4g} in 99 % of the draws from the prior"
     if inside < 90:

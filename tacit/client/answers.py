@@ -1,6 +1,6 @@
 """What the service answers, typed. Fields that a newer service adds are kept as they come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ class Answer(BaseModel):
 
 
 class Progress(Answer):
-    """How far a fit is; losses are minimised, times are in seconds."""
+    """How far a fit is; losses are minimised, times are in seconds. Speed and time left are None until known."""
 
     step: int
     total: int
@@ -75,6 +75,11 @@ class FitState(Answer):
         """Whether it has succeeded, failed or been cancelled."""
         return self.status in ("succeeded", "failed", "cancelled")
 
+    @property
+    def not_converged(self) -> bool:
+        """Whether it failed because it has not converged: its draws are kept, but are no posterior."""
+        return self.error is not None and self.error.code == "not_converged"
+
 
 class Page(Answer):
     """Some of the fits; `next_cursor` gives the next ones, None when there are none."""
@@ -119,6 +124,8 @@ class Summary(Answer):
     Attributes:
         ess: How many draws of the target the stored ones are worth.
         k_hat: Pareto shape of the importance weights; above 0.7 the fit misses something.
+        failed_draws: Of how many draws each variable has a NaN; its statistics are those of the others.
+        converged: False for the draws of a fit that has not converged: they are no posterior.
         vars: By name of the variable.
     """
 
@@ -126,6 +133,8 @@ class Summary(Answer):
     num_draws: int
     ess: float | None
     k_hat: float | None
+    failed_draws: dict[str, int] = {}
+    converged: bool = True
     vars: dict[str, VariableSummary]
 
     def rows(self) -> Iterator[SummaryRow]:
@@ -140,7 +149,8 @@ class Summary(Answer):
         """How many draws there are and how far to trust them, on a line; what is not known is left out."""
         ess = None if self.ess is None else f"ess {self.ess:.0f}"
         k_hat = None if self.k_hat is None else f"k_hat {self.k_hat:.2f}"
-        return ", ".join(part for part in (f"{self.num_draws} draws", ess, k_hat) if part is not None)
+        warning = None if self.converged else "NOT CONVERGED: no posterior"
+        return ", ".join(part for part in (f"{self.num_draws} draws", ess, k_hat, warning) if part is not None)
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with one row for every number."""
@@ -153,15 +163,20 @@ class Summary(Answer):
         width = max([len(row.name) for row in rows], default=0)
         lines = [" " * width + "".join(f"{column:>11}" for column in columns)]
         lines += [row.name.ljust(width) + "".join(f"{getattr(row, each):>11.4g}" for each in columns) for row in rows]
-        return "\n".join([*lines, "", self.worth])
+        return "\n".join([*lines, "", self.worth, *failures(self.failed_draws)])
 
 
 class Diagnostics(Answer):
-    """Figures to judge a fit by, and in words what speaks against it."""
+    """Figures to judge a fit by, and in words what speaks against it.
+
+    Attributes:
+        not_converged: Why the draws are no posterior, and what to do about it; None where they are one.
+    """
 
     fit: str
     figures: dict[str, Any]
     warnings: list[str]
+    not_converged: str | None = None
 
 
 class PosteriorAnswer(Answer):
@@ -172,6 +187,7 @@ class PosteriorAnswer(Answer):
         effective_draws: How many equally weighted draws these weights are worth.
         surprise: Share of data sets simulated at the prior that are at least as far out.
         warnings: What speaks against these draws.
+        converged: False for the draws of a fit that has not converged: they are no posterior.
         vars: Draws by variable, along the first axis.
     """
 
@@ -182,6 +198,7 @@ class PosteriorAnswer(Answer):
     effective_draws: float | None
     surprise: float
     warnings: list[str]
+    converged: bool = True
     vars: dict[str, Numbers]
 
 
@@ -220,6 +237,7 @@ class ModelField(Answer):
     minimum: float | None = None
     maximum: float | None = None
     origin: float = 0.0
+    missing: bool = False
 
     @property
     def level_names(self) -> tuple[str, ...]:
@@ -302,6 +320,16 @@ class ResolvedData(Answer):
     data: dict[str, list[int]]
     variables: dict[str, ResolvedVariable]
     inference: dict[str, Any]
+
+
+def failures(failed_draws: Mapping[str, int]) -> list[str]:
+    """What to say of draws with NaN, by variable."""
+    return [
+        f"{count} draw{' has' if count == 1 else 's have'} a NaN in {name}, as where a simulation fails; "
+        "the statistics of each number are those of its other draws."
+        for name, count in failed_draws.items()
+        if count
+    ]
 
 
 def element(name: str, index: tuple[int, ...]) -> str:

@@ -73,6 +73,7 @@ class Selection(TypedDict, total=False):
     vars: Sequence[str]
     draws: int
     offset: int
+    unconverged: bool
 
 
 class AnswerOptions(TypedDict, total=False):
@@ -81,6 +82,7 @@ class AnswerOptions(TypedDict, total=False):
     vars: Sequence[str]
     draws: int
     seed: int
+    unconverged: bool
 
 
 class PriorPrediction(TypedDict, total=False):
@@ -98,6 +100,7 @@ class Prediction(PriorPrediction, total=False):
     """What to predict from a fit."""
 
     log_likelihood: bool
+    unconverged: bool
 
 
 def fit(model: str, data: Data, *, key: str | None, fresh: bool, **options: Unpack[FitOptions]) -> Call:

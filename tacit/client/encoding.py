@@ -29,7 +29,8 @@ _DTYPES = {"f": ("float32", "float64"), "i": ("int32", "int64"), "u": ("int32", 
 def encode(data: Data | None) -> dict[str, Any]:
     """Fields as JSON: single numbers as they are, arrays as `{dtype, shape, data_b64}`.
 
-    What is no rectangular array of numbers is passed on for the service to say what is wrong with it.
+    A masked number is sent as nan, that is, as missing. What is no rectangular array of numbers is passed on for the
+    service to say what is wrong with it.
 
     Raises:
         UnsendableError: `data` has no fields, or one is not JSON either.
@@ -60,8 +61,9 @@ def _field(name: str, value: Any) -> Any:
         array = np.asanyarray(value)
     except ValueError:  # lists of unlike lengths: the service says which
         return value
-    if np.ma.isMaskedArray(array):
-        raise UnsendableError(f"{name} is a masked array; leave the masked data out, in every field they belong to.")
+    if np.ma.isMaskedArray(array) and array.dtype.kind in _DTYPES:
+        # Whether a value may be missing is for the service to say.
+        array = np.ma.filled(array.astype(np.float64), np.nan)
     array = np.asarray(array)
     if array.dtype.kind not in _DTYPES:
         return _checked(name, array.tolist())

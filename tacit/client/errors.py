@@ -5,7 +5,7 @@ ClientError
 |- UnsendableError         data that cannot be sent
 |- MissingPackageError     what was asked for needs a package that is not installed
 |- WaitTimeoutError        the fit has not ended in the time given; it goes on
-|- FitEndedError           the fit ended without results; `fit` is its state
+|- FitEndedError           the fit has not succeeded; `fit` is its state, `code` and `reason` say why
 |   |- FitFailedError
 |   `- FitCancelledError
 `- ApiError                the service refused a request; `problem` says why
@@ -80,16 +80,26 @@ class WaitTimeoutError(ClientError):
 
 
 class FitEndedError(ClientError):
-    """The fit ended without results."""
+    """The fit has not succeeded."""
 
     def __init__(self, fit: "FitState") -> None:
         self.fit = fit
         reason = f": {fit.error.message} (code {fit.error.code})" if fit.error is not None else "."
         super().__init__(f"Fit {fit.id} {'was cancelled' if fit.status == 'cancelled' else fit.status}{reason}")
 
+    @property
+    def code(self) -> str | None:
+        """Why it failed, as a stable code; None for a fit that was cancelled."""
+        return self.fit.error.code if self.fit.error is not None else None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed, in words; None for a fit that was cancelled."""
+        return self.fit.error.message if self.fit.error is not None else None
+
 
 class FitFailedError(FitEndedError):
-    """The fit failed; `fit.error` says why."""
+    """The fit failed; `code` and `reason` say why."""
 
 
 class FitCancelledError(FitEndedError):

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from tacit.client.packages import needed
 
+# Beside the quantiles of a variable, under its name with this before it: how many of its draws have a NaN.
+FAILED = "failed_draws/"
+
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 # What the installed ArviZ calls inference data: `arviz.InferenceData` before its version 1.0, `xarray.DataTree` since.
 # Both give a group by its name, as in `found.posterior["theta"]`, whose arrays are xarray's.

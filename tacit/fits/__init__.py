@@ -7,6 +7,7 @@ from tacit.fits.fingerprint import fingerprint
 from tacit.fits.ids import is_fit_id, new_fit_id
 from tacit.fits.opening import open_blobs, open_keys, open_store
 from tacit.fits.records import (
+    NOT_CONVERGED,
     Artefact,
     Attempt,
     AttemptEnd,
@@ -22,6 +23,7 @@ from tacit.fits.records import (
 from tacit.fits.store import FitStore
 
 __all__ = [
+    "NOT_CONVERGED",
     "Admission",
     "ApiKey",
     "ApiKeys",

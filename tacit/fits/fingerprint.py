@@ -16,6 +16,7 @@ def fingerprint(
     version: str,
     code_hash: str,
     options: Mapping[str, Any],
+    engine_revision: int,
     seed: int,
     draws: int,
 ) -> str:
@@ -27,6 +28,7 @@ def fingerprint(
         version: Its version.
         code_hash: Hash of its source.
         options: Every inference option, as JSON values.
+        engine_revision: Of the engine that computes it; see `tacit.engine`.
         seed: Seed of the fit.
         draws: Number of posterior draws.
     """
@@ -35,6 +37,7 @@ def fingerprint(
         "version": version,
         "code_hash": code_hash,
         "options": options,
+        "engine_revision": engine_revision,
         "seed": seed,
         "draws": draws,
         "arrays": {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()},

@@ -22,13 +22,13 @@ class StepProgress(Protocol):
     @property
     def loss_disc(self) -> float: ...
     @property
-    def steps_per_s(self) -> float: ...
+    def steps_per_s(self) -> float | None: ...
     @property
-    def eta_s(self) -> float: ...
+    def eta_s(self) -> float | None: ...
 
 
 def record(progress: StepProgress) -> ProgressRecord:
-    """The driver's report as a record, with what is not finite left out."""
+    """The driver's report as a record, with what is not finite, or not known, left out."""
     return ProgressRecord(
         step=int(progress.step),
         total=int(progress.total),
@@ -60,6 +60,5 @@ def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _finite(value: float) -> float | None:
-    value = float(value)
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -124,8 +124,10 @@ class FitRequest(Record):
 
     `dims` are the sizes of the symbolic dimensions of the data, `options` every inference option (none is left to a
     default that could change), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it
-    is: the owner of the API key that asked for it, None when none was needed. `origins` is what was subtracted from the
-    data as they were sent, by field.
+    is: the owner of the API key that asked for it, None when none was needed. `engine_revision` is that of the engine
+    whose draws are wanted (`tacit.engine`); None, which is older than any, in requests from before it was recorded.
+    `origins` is what was subtracted from the data as they were sent, by field.
+    Since form 3 there are a revision and origins, and the data may say which of their numbers are missing.
     """
 
     form: int = 3
@@ -147,6 +149,7 @@ class FitRequest(Record):
     created_at: datetime
     retried_from: str | None = None
     owner: str | None = None
+    engine_revision: int | None = None
     origins: dict[str, float] = Field(default_factory=dict)
 
 
@@ -178,6 +181,10 @@ class Cancel(Record):
     requested_at: datetime
 
 
+# The code of a failure that has draws: the fit was computed to its end and has not arrived at a posterior.
+NOT_CONVERGED = "not_converged"
+
+
 class FitFailure(BaseModel):
     """Why a fit failed: a stable code, and a sentence for the user."""
 
@@ -188,7 +195,10 @@ class FitFailure(BaseModel):
 
 
 class ProgressRecord(BaseModel):
-    """How far a fit is; losses are minimised, times are in seconds, what is not finite is None."""
+    """How far a fit is; losses are minimised, times are in seconds, what is not finite is None.
+
+    `steps_per_s` and `eta_s` are those of recent steps, and None until steps have been made without compiling.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -215,6 +225,11 @@ class Outcome(Record):
     progress: ProgressRecord | None = None
     artefacts: dict[str, Artefact] = Field(default_factory=dict)
 
+    @property
+    def not_converged(self) -> str | None:
+        """Why the stored draws are no posterior; None where they are one, or where there are none."""
+        return self.error.message if self.error is not None and self.error.code == NOT_CONVERGED else None
+
 
 class Fit(NamedTuple):
     """All records of one fit, as they stood at one moment."""
@@ -232,6 +247,16 @@ class Fit(NamedTuple):
         if self.cancel is not None:
             return Status.CANCELLING
         return Status.RUNNING if self.attempts else Status.QUEUED
+
+    @property
+    def has_results(self) -> bool:
+        """Whether it was computed to its end. What it found is a posterior unless it is `not_converged`."""
+        return self.status is Status.SUCCEEDED or self.not_converged is not None
+
+    @property
+    def not_converged(self) -> str | None:
+        """As that of its outcome."""
+        return self.outcome.not_converged if self.outcome is not None else None
 
     @property
     def current_attempt(self) -> Attempt | None:

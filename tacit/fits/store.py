@@ -199,7 +199,8 @@ class FitStore:
             return False
         first = self._blobs.create(f"{layout.folder(fit_id)}outcome.json", outcome.to_bytes())
         self._blobs.delete(f"{layout.OPEN}{fit_id}")
-        if first and outcome.status is Status.SUCCEEDED:
+        # What was computed to its end is not gone on with.
+        if first and (outcome.status is Status.SUCCEEDED or outcome.not_converged is not None):
             self._blobs.delete(layout.checkpoints(fit_id))
         self._tell(fit_id)
         return first

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from tacit.inference import estimators, families, laws
 from tacit.inference.families import Latents
-from tacit.inference.problem import run_points, take_points
+from tacit.inference.problem import run_points, take_points, with_gaps
 from tacit.inference.rounds import Clock
 from tacit.inference.state import Calibration, Data, Setup, State, choose, choose_points, noise, unstandardise
 
@@ -45,13 +45,13 @@ def calibrate(setup: Setup, data: Data, key: jax.Array, clock: Clock, state: Sta
     widths = choose(clock.travelling, q, families.at_points(state.frame, index))
     latents = families.transform(widths._replace(loc=q.loc, local_loc=q.local_loc), eps)
     eps = families.whiten(families.at_points(state.frame, index), latents)
-    inputs = take_points(setup.layout, data.arrays, index).inputs
+    given = take_points(setup.layout, data.arrays, index)
 
     def one(key: jax.Array, latents: Latents, eps: Latents) -> tuple[jax.Array, jax.Array]:
         """The slope of r summed over all points, (G,), at data simulated with noise of its own."""
         raw = unstandardise(data, latents)
-        observed = run_points(key, setup.program, setup.layout, inputs, raw.globals, raw.locals).observed
-        points = estimators.data_points(setup, data, state, observed, index)
+        made = run_points(key, setup.program, setup.layout, given.inputs, raw.globals, raw.locals).observed
+        points = estimators.data_points(setup, data, state, with_gaps(given, made), index)
         share = num_points / jnp.maximum(jnp.sum(points.finite), 1)
 
         def total(eps_globals: jax.Array) -> jax.Array:

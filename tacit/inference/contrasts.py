@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from tacit.inference import estimators, families, laws
 from tacit.inference.estimators import Points
 from tacit.inference.families import Latents
-from tacit.inference.problem import prior_draw, take_points
+from tacit.inference.problem import prior_draw, take_points, with_gaps
 from tacit.inference.ratio_losses import POINTWISE, PointwiseLoss, multiclass_loss, own, pairwise_loss
 from tacit.inference.state import Data, Rates, Setup, State, choose_points, noise, run, unstandardise
 
@@ -63,13 +63,13 @@ def empirical(setup: Setup, rates: Rates, data: Data, key: jax.Array, ratio: Any
     index = choose_points(keys[0], layout.num_points, setup.points)
     count, width = setup.latent_samples, rates.proposal_width
     latents = laws.draw(setup, data, keys[1], state.q, state.trained, count, index, width=width).latents
-    inputs = take_points(layout, data.arrays, index).inputs
+    given = take_points(layout, data.arrays, index)
     raw = unstandardise(data, latents)
 
     def simulate(key: jax.Array, global_latents: jax.Array) -> tuple[dict[str, jax.Array], jax.Array]:
         here = layout._replace(num_points=index.size)
-        _, local_latents, observed = prior_draw(key, setup.program, here, inputs, global_latents=global_latents)
-        return observed, local_latents
+        _, local_latents, made = prior_draw(key, setup.program, here, given.inputs, global_latents=global_latents)
+        return with_gaps(given, made), local_latents
 
     simulated, local_latents = jax.vmap(simulate)(jax.random.split(keys[2], setup.latent_samples), raw.globals)
     local_latents = (local_latents - data.latent_centre.locals) / data.latent_spread.locals

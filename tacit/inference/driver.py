@@ -10,12 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tacit.compilation import once
+from tacit.compilation import counted, once
+from tacit.engine import ENGINE_REVISION
 from tacit.errors import DivergedError, InferenceError
-from tacit.inference import amortized, finish, forward, implicit_klqp, laws, restarts, stopping
+from tacit.inference import amortized, constants, finish, forward, implicit_klqp, laws, restarts, stopping
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.finish import Ended, Fit
 from tacit.inference.options import InferenceOptions
+from tacit.inference.pace import Pace
 from tacit.inference.parts import Parts
 from tacit.inference.planning import DEFAULT_PARTS, plan
 from tacit.inference.problem import Problem, arrays
@@ -29,19 +31,21 @@ FIRST_CHUNK = 25
 # A fit ends when, within one chunk, more than this share of its updates, or of its simulations, was not finite.
 DIVERGED_SHARE = 0.5
 FAILED_SHARE = 0.9
+# In a checkpoint, the revision of the engine that made it.
+_REVISION = "engine_revision"
 
 
 class Progress(NamedTuple):
     """Where a fit stands. `loss_gen` is the variational loss, `loss_disc` the ratio estimator's: averages over the
     chunk and the restarts. `total` falls when the fit ends early, and rises where the few steps it began with are not
-    enough."""
+    enough. Speed and time left are those of recent steps, without what compiled, and None until such have been made."""
 
     step: int
     total: int
     loss_gen: float
     loss_disc: float
-    steps_per_s: float
-    eta_s: float
+    steps_per_s: float | None
+    eta_s: float | None
 
 
 class Session(NamedTuple):
@@ -116,24 +120,26 @@ def run(
 
     When `stop`, asked after each chunk, says so, it makes a checkpoint and returns early: with `done` below `total`.
     """
-    num_steps, saved, first = FIRST_CHUNK, time.perf_counter(), session.done
-    while session.done < session.total:
-        before, start = session.done, time.perf_counter()
-        session = update(session, num_steps)
-        done, now = session.done, time.perf_counter()
-        speed = (done - before) / (now - start)
-        if on_progress is not None:
-            loss_gen, loss_disc, _ = np.mean(np.reshape(session.history[-1][1:], (3, -1)), axis=1).tolist()
-            on_progress(Progress(done, session.total, loss_gen, loss_disc, speed, (session.total - done) / speed))
-        stopping = stop is not None and stop() and done < session.total
-        if on_checkpoint is not None and done < session.total and (stopping or now - saved > checkpoint_seconds):
-            on_checkpoint(save(session))
-            saved = time.perf_counter()
-        if stopping:
-            break
-        # The first chunk's time holds the compilation and tells nothing.
-        known = done - first > FIRST_CHUNK
-        num_steps = max(1, min(4 * num_steps, round(CHUNK_SECONDS * speed))) if known else 4 * FIRST_CHUNK
+    num_steps, saved, pace, first = FIRST_CHUNK, time.perf_counter(), Pace(), True
+    with counted() as compiled:
+        while session.done < session.total:
+            before, start, programs = session.done, time.perf_counter(), compiled.count
+            session = update(session, num_steps)
+            done, now = session.done, time.perf_counter()
+            # Beside compiling, the first chunk starts what simulates outside JAX.
+            pace = pace.after(done - before, now - start, compiled=first or compiled.count > programs)
+            first, speed = False, pace.steps_per_s
+            if on_progress is not None:
+                loss_gen, loss_disc, _ = np.mean(np.reshape(session.history[-1][1:], (3, -1)), axis=1).tolist()
+                left_s = pace.eta_s(session.total - done)
+                on_progress(Progress(done, session.total, loss_gen, loss_disc, speed, left_s))
+            stopping = stop is not None and stop() and done < session.total
+            if on_checkpoint is not None and done < session.total and (stopping or now - saved > checkpoint_seconds):
+                on_checkpoint(save(session))
+                saved = time.perf_counter()
+            if stopping:
+                break
+            num_steps = max(1, min(4 * num_steps, round(CHUNK_SECONDS * speed))) if speed else 4 * FIRST_CHUNK
     return session
 
 
@@ -159,7 +165,24 @@ def _begin(
     else:
         start = jnp.asarray(options.start.mean), jnp.linalg.cholesky(jnp.asarray(options.start.covariance))
         data = compiled.prepare(prepare_key, given, forward.Normal(*start))
+    # `load` traces this for its shapes alone.
+    if not isinstance(key, jax.core.Tracer):
+        data = _without_contradictions(setup, jax.random.fold_in(prepare_key, 1), data)
     return sample_key, data, compiled.init(init_key, data), stopping.start(setup, rates)
+
+
+def _without_contradictions(setup: Setup, key: jax.Array, data: Data) -> Data:
+    """The data without numbers that contradict what the simulator always makes; see `constants`."""
+    if setup.method == "klqp" or not int(data.left_out.count):
+        return data._replace(left_out=constants.none())
+    if setup.objective != "reverse" and setup.layout.external:
+        # These may not be simulated again: there is a budget.
+        simulated = np.asarray(data.data).reshape(len(data.data), setup.layout.num_points, -1)
+    else:
+        centre, spread = (jax.tree.leaves(each)[0] for each in (data.latent_centre, data.latent_spread))
+        simulated = constants.simulated_widely(setup, key, data.arrays, centre, spread)
+    found = constants.without(setup.layout, data.arrays.observed, constants.constants(simulated))
+    return data._replace(arrays=data.arrays._replace(observed=found.arrays), left_out=found.left_out)
 
 
 def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Update | None = None) -> Session:
@@ -194,7 +217,12 @@ def update(session: Session, num_steps: int = 1, *, variables: implicit_klqp.Upd
 
 
 def finalize(session: Session, num_draws: int) -> Fit:
-    """Draws from q, and judges the fit."""
+    """Draws from q, and judges the fit. The figures name the engine's revision."""
+    found = _finalize(session, num_draws)
+    return found._replace(diagnostics=found.diagnostics | {"engine_revision": ENGINE_REVISION})
+
+
+def _finalize(session: Session, num_draws: int) -> Fit:
     compiled = _compiled(session.setup)
     judged = None
     if session.setup.restarts > 1:
@@ -221,7 +249,8 @@ def save(session: Session) -> dict[str, np.ndarray]:
     tree = (session.sample_key, session.data, session.state, session.watch)
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     named = {jax.tree_util.keystr(path): np.asarray(_without_key_type(leaf)) for path, leaf in leaves}
-    return {**named, "history": np.array(session.history).reshape(-1, 1 + 3 * session.setup.restarts)}
+    history = np.array(session.history).reshape(-1, 1 + 3 * session.setup.restarts)
+    return {**named, "history": history, _REVISION: np.array(ENGINE_REVISION)}
 
 
 def load(
@@ -234,8 +263,12 @@ def load(
     """The session that `save` was given, for the same problem, options and parts.
 
     Raises:
-      InferenceError: the checkpoint is not of such a session.
+      InferenceError: the checkpoint is not of such a session, or another revision of the engine made it.
     """
+    revision = saved.get(_REVISION)
+    if revision is None or int(revision) != ENGINE_REVISION:
+        made_by = "an engine without a number" if revision is None else f"revision {revision} of the engine"
+        raise InferenceError(f"the checkpoint was made by {made_by}, and this is revision {ENGINE_REVISION}")
     setup, rates, options = plan(problem, options or InferenceOptions(), parts)
     compiled = _compiled(setup)
     # What has options of its own for the compiler cannot be part of another program, as it would be here.

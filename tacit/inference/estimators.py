@@ -115,13 +115,14 @@ def _whitened(state: State, latents: Latents, index: jax.Array) -> Latents:
 def _ask(setup: Setup, data: Data, estimator: Any, points: Points, latents: Latents) -> dict[str, jax.Array]:
     """The user's estimator at M points and one draw of the latents."""
     layout = setup.layout
-    inputs = take_points(layout, data.arrays, points.index).inputs
+    own = take_points(layout, data.arrays, points.index)
     raw = unstandardise(data, latents)
-    values = run_points(jax.random.key(0), setup.program, layout, inputs, raw.globals, raw.locals).values
+    values = run_points(jax.random.key(0), setup.program, layout, own.inputs, raw.globals, raw.locals).values
     axes = dict(layout.inputs)
-    given = {name: value for name, value in inputs.items() if axes[name] is not None}
+    given = {name: value for name, value in own.inputs.items() if axes[name] is not None}
+    gaps = {f"{name}.missing": value for name, value in own.missing.items()}
     ratio = estimator(
-        {**points.observed, **given},
+        {**points.observed, **given, **gaps},
         local_values(layout, values),
         {site.name: values[site.name] for site in layout.globals},
     )

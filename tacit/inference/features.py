@@ -9,7 +9,7 @@ import numpy as np
 from jax.scipy.special import ndtri
 
 from tacit.inference.families import GaussianBlocks, at_points
-from tacit.inference.problem import Arrays, Layout
+from tacit.inference.problem import Arrays, Layout, blanked
 
 # From this many data points on, their own spread sets the scale; with fewer, that of simulations from the prior.
 ENOUGH_POINTS = 8
@@ -21,8 +21,8 @@ HELD = 4.0
 
 
 class FeatureScale(NamedTuple):
-    """`centre`, `spread` (D,) of the observed values; `covariates` (N, C), whitened; `quantiles` (K, D) of values
-    simulated at the prior, at equal steps."""
+    """`centre`, `spread` (D,) of the observed values; `covariates` (N, C), whitened, and which of each point's numbers
+    are missing; `quantiles` (K, D) of values simulated at the prior, at equal steps."""
 
     centre: jax.Array
     spread: jax.Array
@@ -43,10 +43,11 @@ def feature_scale(
     """Robust scales: median, and interquartile range as a normal's standard deviation.
 
     Args:
-      simulated: prior draws of the observed variables, draws along axis 0, points along axis 1.
+      simulated: prior draws of the observed variables, draws along axis 0, points along axis 1; what is not finite, as
+        what is missing, is left out.
       own: whether many data points have the scale of their own.
     """
-    ours = flatten(structure, data.observed)
+    ours = flatten(structure, blanked(data, data.observed))
     theirs = jax.vmap(lambda x: flatten(structure, x))(simulated)
     theirs = jnp.where(jnp.isfinite(theirs), theirs, jnp.nan).reshape(-1, ours.shape[1])
     centre, spread = robust(theirs)
@@ -58,7 +59,40 @@ def feature_scale(
         data.inputs[name].reshape(structure.num_points, -1) for name, axis in structure.inputs if axis is not None
     ]
     covariates = jnp.concatenate([jnp.zeros((structure.num_points, 0)), *columns], axis=1)
-    return FeatureScale(centre, spread, whitened(covariates), quantiles(theirs))
+    covariates = jnp.concatenate([whitened(covariates), *_gap_columns(structure, data)], axis=1)
+    return FeatureScale(centre, spread, covariates, quantiles(theirs))
+
+
+def gaps(structure: Layout, data: Arrays) -> jax.Array:
+    """(N, D): which numbers of each point are missing, of all observed variables side by side."""
+    none = {name: jnp.zeros(value.shape, bool) for name, value in data.observed.items()}
+    return flatten(structure, none | data.missing) > 0
+
+
+def _gap_columns(structure: Layout, data: Arrays) -> list[jax.Array]:
+    """(N, size) for each observed variable with gaps: 1 for a number that is missing. They tell points with different
+    gaps apart; one point is like itself."""
+    if structure.num_points == 1:
+        return []
+    with_gaps = [site.name for site in structure.observed if site.name in data.missing]
+    return [data.missing[name].reshape(structure.num_points, -1).astype(jnp.float32) for name in with_gaps]
+
+
+def fill_gaps(structure: Layout, data: Arrays, centre: jax.Array) -> Arrays:
+    """The data with the centre of the scale, (D,) or that of each point (N * D,), in the place of what is missing: on
+    that scale it is 0, nearest to it for whole numbers."""
+    numbers = sum(site.size for site in structure.observed)
+    rows = jnp.broadcast_to(centre.reshape(-1, numbers), (structure.num_points, numbers))
+    filled, start = {}, 0
+    for site in structure.observed:
+        value = data.observed[site.name]
+        place = rows[:, start : start + site.size].reshape(value.shape)
+        place = place if jnp.issubdtype(value.dtype, jnp.floating) else jnp.round(place)
+        if site.name in data.missing:
+            value = jnp.where(data.missing[site.name], place.astype(value.dtype), value)
+        filled[site.name] = value
+        start += site.size
+    return data._replace(observed=filled)
 
 
 def whitened(x: jax.Array) -> jax.Array:
@@ -125,6 +159,7 @@ def num_features(structure: Layout, data: Arrays, *, point_scale: bool) -> int:
     covariates = sum(
         data.inputs[name].size // structure.num_points for name, axis in structure.inputs if axis is not None
     )
+    covariates += sum(column.shape[1] for column in _gap_columns(structure, data))
     k = structure.local_dim
     return observed + covariates + (k + k * (k + 1) // 2 + k * structure.global_dim if k else 0)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tacit.inference import amortized, forward, pooling, reliability, resampling, restarts
+from tacit.inference import amortized, constants, forward, pooling, reliability, resampling, restarts
 from tacit.inference.families import GaussianBlocks
 from tacit.inference.implicit_klqp import Draws
 from tacit.inference.options import InferenceOptions
@@ -32,6 +32,7 @@ class Fit(NamedTuple):
       losses: `step`, `loss_gen`, `loss_disc`, `correct`, one entry per report.
       diagnostics: figures to judge the fit by, JSON-able; see `reliability`.
       warnings: sentences; empty when nothing speaks against the fit.
+      not_converged: why the draws are not to be used, and what to do; None where the fit has arrived.
     """
 
     posterior: dict[str, np.ndarray]
@@ -39,6 +40,7 @@ class Fit(NamedTuple):
     losses: dict[str, np.ndarray]
     diagnostics: dict[str, Any]
     warnings: list[str]
+    not_converged: str | None = None
 
 
 class Ended(NamedTuple):
@@ -56,13 +58,21 @@ class Ended(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """The draws to store, and what their weights, or those of the draws they were chosen from, say. `resampled` is None
-    where that was not asked for."""
+    """The draws to store, and what their weights, or those of the draws they were chosen from, say.
+
+    Attributes:
+      posterior: the draws of each variable, along axis 0.
+      importance: the weights.
+      proposed: how many draws were weighed.
+      resampled: whether the draws were chosen by their weights; None where that was not asked for.
+      ess: how many independent draws of the target they are worth, at most as many as they are; None if not known.
+    """
 
     posterior: dict[str, np.ndarray]
     importance: Importance
     proposed: int
     resampled: bool | None
+    ess: float | None
 
 
 def draw(sample: Callable[[jax.Array, int], Draws], key: jax.Array, num_draws: int, *, resample: bool) -> Drawn:
@@ -74,13 +84,16 @@ def draw(sample: Callable[[jax.Array, int], Draws], key: jax.Array, num_draws: i
     proposed = resampling.proposed(num_draws) if resample else num_draws
     draws = sample(key, proposed)
     found = resampling.importance(np.asarray(draws.log_weight))
+    # Of draws of q a part: they are worth the same part of what all are.
+    ess = None if found.effective_draws is None else found.effective_draws * num_draws / proposed
     if not resample:
-        return Drawn({name: np.asarray(value) for name, value in draws.values.items()}, found, proposed, None)
+        return Drawn({name: np.asarray(value) for name, value in draws.values.items()}, found, proposed, None, ess)
     index = np.arange(num_draws)
     if usable := resampling.usable(found):
         assert found.weights is not None
         index = resampling.resampled(_uniform(key, num_draws), found.weights)
-    return Drawn({name: np.asarray(value[index]) for name, value in draws.values.items()}, found, proposed, usable)
+        ess = resampling.worth(index)
+    return Drawn({name: np.asarray(value[index]) for name, value in draws.values.items()}, found, proposed, usable, ess)
 
 
 def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_draws: int) -> Fit:
@@ -112,6 +125,7 @@ def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_dra
     posterior = {name: np.concatenate([part.posterior[name] for part in parts]) for name in parts[0].posterior}
     found = pooling.pooled([part.diagnostics for part in parts])
     found |= {"budget": ended.options.steps, "ended": "flat" if ended.early else "budget"}
+    found["left_out"] = constants.described(ended.setup.layout, ended.data.left_out)
     if judged is not None:
         found |= pooling.comparison(judged, numbers)
     return Fit(
@@ -120,6 +134,7 @@ def finish(ended: Ended, sample: Sampler, frame: Framer, key: jax.Array, num_dra
         losses=pooling.averaged([part.losses for part in parts]),
         diagnostics=found,
         warnings=warnings(found, posterior),
+        not_converged=reliability.not_converged(found),
     )
 
 
@@ -131,14 +146,17 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
     draws = sample(ended.data, state, key, proposed, mixed=wanted)
     found = resampling.importance(np.asarray(draws.log_weight))
     usable = wanted and resampling.usable(found)
-    index = np.arange(num_draws)
+    index, ess = np.arange(num_draws), found.effective_draws
     if usable:
         assert found.weights is not None
         index = resampling.resampled(_uniform(key, num_draws), found.weights)
+        ess = resampling.worth(index)
     elif wanted:
+        # Draws of q alone, which were not weighed.
+        ess = None
         draws = sample(ended.data, state, jax.random.fold_in(key, 2), num_draws, mixed=False)
     posterior = {name: np.asarray(value)[index] for name, value in draws.values.items()}
-    drawn = Drawn(posterior, found, proposed, usable if wanted else None)
+    drawn = Drawn(posterior, found, proposed, usable if wanted else None, ess)
     figures = reliability.forward_diagnostics(ended.setup, ended.data, state, ended.history[0]) | weighed(drawn)
     budget = ended.options.resolved_simulations(external=bool(ended.setup.layout.external))
     why = "few_steps" if ended.early else "budget"
@@ -149,6 +167,7 @@ def cover(ended: Ended, sample: Callable[..., forward.Draws], key: jax.Array, nu
         ended.history[0],
         figures,
         reliability.forward_warnings(figures, posterior),
+        reliability.not_converged(figures),
     )
 
 
@@ -201,6 +220,7 @@ def weighed(drawn: Drawn) -> dict[str, Any]:
         "proposed_draws": drawn.proposed,
         "k_hat": drawn.importance.k_hat,
         "effective_draws": drawn.importance.effective_draws,
+        "ess": drawn.ess,
         **({} if drawn.resampled is None else {"resampled": drawn.resampled}),
     }
 

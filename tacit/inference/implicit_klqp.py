@@ -26,13 +26,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from tacit.inference import calibration, contrasts, estimators, families, laws
+from tacit.inference import calibration, constants, contrasts, estimators, families, laws
 from tacit.inference.critic import phi, psi
 from tacit.inference.families import GaussianBlocks, Latents
-from tacit.inference.features import PointScale, feature_scale
+from tacit.inference.features import PointScale, feature_scale, fill_gaps, flatten
 from tacit.inference.optimizers import NATURAL, Optimizer
 from tacit.inference.point_scale import point_scale
-from tacit.inference.problem import Arrays, prior_draw, run_points, take_points
+from tacit.inference.problem import Arrays, blanked, prior_draw, run_points, take_points
 from tacit.inference.rounds import CALIBRATE, Clock, arrival, clock, snapshot_interval
 from tacit.inference.state import (
     Data,
@@ -63,17 +63,21 @@ Update = Literal["Disc", "Gen"]
 
 
 def prepare(setup: Setup, key: jax.Array, arrays: Arrays) -> Data:
-    """Reads the scales off prior draws and the data."""
+    """Reads the scales off prior draws and the data, and counts the suspects among these."""
     index_key, draw_key = jax.random.split(key)
     index = choose_points(index_key, setup.layout.num_points, SCALE_POINTS)
-    points = take_points(setup.layout, arrays, index).inputs
+    points = take_points(setup.layout, arrays, index)
     layout = setup.layout._replace(num_points=index.size)
-    draw = jax.vmap(lambda k: prior_draw(k, setup.program, layout, points))
+    draw = jax.vmap(lambda k: prior_draw(k, setup.program, layout, points.inputs))
     prior_globals, prior_locals, simulated = draw(jax.random.split(draw_key, PRIOR_DRAWS))
     centre = Latents(jnp.nanmean(prior_globals, 0), jnp.nanmean(prior_locals, (0, 1)))
     spread = Latents(jnp.nanstd(prior_globals, 0), jnp.nanstd(prior_locals, (0, 1)))
     spread = jax.tree.map(lambda s: jnp.where(s > 0, s, 1.0), spread)
-    return Data(arrays, feature_scale(setup.layout, arrays, simulated), centre, spread)
+    scale = feature_scale(setup.layout, arrays, jax.vmap(lambda x: blanked(points, x))(simulated))
+    arrays = fill_gaps(setup.layout, arrays, scale.centre)
+    observed = flatten(layout, {name: value[index] for name, value in arrays.observed.items()})
+    left_out = constants.suspects(jax.vmap(lambda x: flatten(layout, x))(simulated), observed)
+    return Data(arrays, scale, centre, spread, left_out)
 
 
 def init(setup: Setup, key: jax.Array, data: Data) -> State:

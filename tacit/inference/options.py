@@ -1,10 +1,10 @@
 """What a user may choose about a fit. The defaults are the calibrated recipe; nothing needs choosing."""
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationInfo, field_validator, model_validator
 
 from tacit.errors import InferenceError
 from tacit.inference.optimizers import BY_ARRAY, NAMES, NATURAL, Optimizer, optimizer
@@ -60,8 +60,11 @@ class Start(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    mean: list[float] = Field(min_length=1, max_length=MOST_STARTED)
-    covariance: list[list[float]] = Field(min_length=1, max_length=MOST_STARTED)
+    # One error is enough to refuse a list.
+    mean: Annotated[list[float], FailFast()] = Field(min_length=1, max_length=MOST_STARTED)
+    covariance: Annotated[list[Annotated[list[float], FailFast()]], FailFast()] = Field(
+        min_length=1, max_length=MOST_STARTED
+    )
 
     @model_validator(mode="after")
     def _is_a_gaussian(self) -> Self:

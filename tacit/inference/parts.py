@@ -14,9 +14,9 @@ class Parts(NamedTuple):
 
     Attributes:
       ratio_estimator: makes a ratio estimator from a key: a callable whose arrays are trained (an Equinox module, say),
-        of three dicts: the data (observed values and covariates of M points, points along axis 0), the local latents
-        (the same) and the global latents, all in their own space. It returns r, (M,), or a dict of such by the keys of
-        `scale`. By default `critic.Critic`.
+        of three dicts: the data (observed values and covariates of M points, points along axis 0; of an observed "y"
+        with gaps also "y.missing", booleans), the local latents (the same) and the global latents, all in their own
+        space. It returns r, (M,), or a dict of such by the keys of `scale`. By default `critic.Critic`.
       variational: q as a program in the language, with a random variable for each latent of the model, by its name;
         its `Parameter`s are trained. It is called with those of the model's inputs and of the observed variables that
         its signature names. In the place of `family`.

@@ -5,7 +5,7 @@ from functools import partial
 import jax.numpy as jnp
 
 from tacit.errors import InferenceError
-from tacit.inference import amortized, forward, laws, point_scale, variational
+from tacit.inference import amortized, densities, forward, laws, point_scale, variational
 from tacit.inference.options import InferenceOptions, Objective
 from tacit.inference.parts import Parts
 from tacit.inference.problem import Layout, Problem, arrays, layout
@@ -18,6 +18,8 @@ def plan(problem: Problem, options: InferenceOptions, parts: Parts) -> tuple[Set
     """What of a fit is static, what is not, and the options with their number of steps."""
     structure = layout(problem)
     _check(options, parts, structure)
+    if options.method == "klqp":
+        densities.check(problem)
     objective = _objective(options, parts, structure)
     if options.start is not None and len(options.start.mean) != structure.global_dim:
         raise InferenceError(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from tacit.inference import families
 from tacit.inference.families import GaussianBlocks, Latents
-from tacit.inference.features import PointScale, flatten, robust
+from tacit.inference.features import PointScale, flatten, gaps, robust
 from tacit.inference.problem import Arrays, Layout
 from tacit.inference.state import Data, Setup, noise, run
 
@@ -50,4 +50,8 @@ def point_scale(setup: Setup, data: Data, frame: GaussianBlocks) -> PointScale:
         jax.random.split(run_key, SIMULATIONS), latents, jnp.arange(num_points)
     )
     centre, spread = robust(jnp.where(jnp.isfinite(simulated), simulated, jnp.nan))
-    return PointScale(centre, jnp.maximum(spread, LEAST * data.features.spread))
+    spread = jnp.maximum(spread, LEAST * data.features.spread)
+    if data.arrays.missing:
+        # What is missing is the same in all simulations: it has no spread of its own.
+        spread = jnp.where(gaps(setup.layout, data.arrays), data.features.spread, spread)
+    return PointScale(centre, spread)

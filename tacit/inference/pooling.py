@@ -11,7 +11,8 @@ TOGETHER: dict[str, Callable[[Sequence[Any]], Any]] = {
     "loss_disc": lambda values: float(np.mean(values)),
     "ratio_correct": lambda values: float(np.mean(values)),
     "moved": max,
-    "calibration_moved": max,
+    "travelled": max,
+    "widest": max,
     "k_hat": max,
     "skipped_updates": sum,
     "dropped_simulations": sum,
@@ -19,6 +20,7 @@ TOGETHER: dict[str, Callable[[Sequence[Any]], Any]] = {
     "draws": sum,
     "proposed_draws": sum,
     "effective_draws": sum,
+    "ess": sum,
     "resampled": all,
 }
 

@@ -13,6 +13,7 @@ from numpyro.distributions import biject_to
 from tacit.errors import InferenceError
 from tacit.ppl import RandomVariable, interceptable, interception, make_value_setter, seed, tape
 from tacit.ppl.external import External, external_calls
+from tacit.ppl.random_variable import is_missing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +27,15 @@ class Problem:
       inputs: `{parameter: array or int}`: covariates, and sizes.
       axes: `{input: symbolic shape}`, as `{"x": ("N", "D")}`: an input with the plate's name among its axes is subset
         along with the data points, an int input of the plate's name is the number of points.
+      missing: `{random variable: booleans}` of the shape of the value: True for the numbers that were not observed.
+        What stands in their place in `observed` does not matter. The posterior is that given the other numbers.
     """
 
     program: Callable[..., Any]
     observed: Mapping[str, Any]
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     axes: Mapping[str, tuple[str | int, ...]] = dataclasses.field(default_factory=dict)
+    missing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class Site(NamedTuple):
@@ -129,8 +133,9 @@ def layout(problem: Problem) -> Layout:
 
     Raises:
       InferenceError: no latent variables, a variable that the program sets itself, a discrete latent, a global latent
-        without density, or observed variables that do not share one data plate.
+        without density, observed variables that do not share one data plate, or `missing` that is not of them.
     """
+    _check_missing(problem)
     with external_calls() as external:
         traced = trace(problem)
     variables = {name: t.variable for name, t in traced.items()}
@@ -180,6 +185,19 @@ def layout(problem: Problem) -> Layout:
     )
 
 
+def _check_missing(problem: Problem) -> None:
+    for name, gaps in problem.missing.items():
+        if name not in problem.observed:
+            raise InferenceError(f"numbers of {name!r} are said to be missing, and it is not an observed variable")
+        if np.shape(gaps) != np.shape(problem.observed[name]):
+            raise InferenceError(
+                f"{name!r} has shape {np.shape(problem.observed[name])}, and the booleans that say which of its "
+                f"numbers are missing have {np.shape(gaps)}: make them alike"
+            )
+    if problem.observed and all(np.all(problem.missing.get(name, False)) for name in problem.observed):
+        raise InferenceError("every observed number is missing: there is nothing to condition on")
+
+
 def _site(traced: Traced, plate: str | None) -> Site:
     rv = traced.variable
     shape = rv.shape if traced.unconstrained_shape is None else traced.unconstrained_shape
@@ -193,23 +211,49 @@ def _site(traced: Traced, plate: str | None) -> Site:
 
 
 class Arrays(NamedTuple):
-    """The values that go with a layout, data points along axis 0 of `observed` and of the plate's inputs."""
+    """The values that go with a layout, data points along axis 0 of `observed`, `missing` and the plate's inputs.
+
+    `missing`: for each observed variable with gaps, which of its numbers are missing. In their place `observed` has
+    numbers that mean nothing; `with_gaps` puts the same into simulations.
+    """
 
     observed: dict[str, jax.Array]
     inputs: dict[str, jax.Array]
+    missing: dict[str, jax.Array]
 
 
 def arrays(problem: Problem, structure: Layout) -> Arrays:
     """The problem's data with the data axis in front (of length 1 where there is no plate)."""
-    observed = {}
+    observed, missing = {}, {}
     for site in structure.observed:
-        value = jnp.asarray(np.asarray(problem.observed[site.name]))
-        observed[site.name] = _points_first(value, site)
+        value = np.asarray(problem.observed[site.name])
+        gaps = np.asarray(problem.missing.get(site.name, False), bool)
+        if np.any(gaps):
+            value = np.where(gaps, np.zeros((), value.dtype), value)
+            missing[site.name] = _points_first(jnp.asarray(gaps), site)
+        observed[site.name] = _points_first(jnp.asarray(value), site)
     inputs = {}
     for name, axis in structure.inputs:
         value = jnp.asarray(np.asarray(problem.inputs[name]))
         inputs[name] = value if axis is None else jnp.moveaxis(value, axis, 0)
-    return Arrays(observed, inputs)
+    return Arrays(observed, inputs, missing)
+
+
+def with_gaps(points: Arrays, simulated: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Data simulated for these points, with their gaps: what is missing there has the same number in all simulations as
+    in the data, so it tells nothing of the latents."""
+    filled = dict(simulated)
+    for name, gaps in points.missing.items():
+        filled[name] = jnp.where(gaps, points.observed[name].astype(simulated[name].dtype), simulated[name])
+    return filled
+
+
+def blanked(points: Arrays, observed: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """The same with nan for what is missing, floats: for scales, which leave out what is not finite."""
+    blank = dict(observed)
+    for name, gaps in points.missing.items():
+        blank[name] = jnp.where(gaps, jnp.nan, observed[name].astype(jnp.float32))
+    return blank
 
 
 class Run(NamedTuple):
@@ -219,7 +263,8 @@ class Run(NamedTuple):
       observed: simulated data, points along axis 0.
       log_prior_global, log_prior_local: log density of the unconstrained latents, Jacobians included; the local one
         summed over the points run. Zero for locals without density.
-      log_likelihood: summed over the points run, at the data given; zero where none was given.
+      log_likelihood: summed over the points run, at the data given without what of them is missing; zero where none
+        was given.
       values: every latent and deterministic variable, in its own space and shape.
     """
 
@@ -239,6 +284,7 @@ def run_points(
     local_latents: jax.Array,
     *,
     observed: Mapping[str, jax.Array] | None = None,
+    missing: Mapping[str, jax.Array] | None = None,
 ) -> Run:
     """Runs the program for M data points at unconstrained latents.
 
@@ -250,19 +296,22 @@ def run_points(
       global_latents: (G,) unconstrained.
       local_latents: (M, L) unconstrained.
       observed: data to score instead of simulating, points along axis 0.
+      missing: which of these are missing, by variable with gaps, points along axis 0.
     """
     num_points = local_latents.shape[0]
     unconstrained = _split(structure, global_latents, local_latents)
     log_priors = {False: jnp.zeros(()), True: jnp.zeros(())}
     local_names = {site.name for site in structure.locals}
-    axes = {site.name: site.axis for site in structure.observed}
+    sites = {site.name: site for site in structure.observed}
+    gaps = {name: _points_back(each, sites[name]) for name, each in (missing or {}).items()}
 
     def constrain(f: Callable[..., Any], *args: Any, **kwargs: Any) -> RandomVariable:
         name = kwargs["name"]
-        if observed is not None and name in axes:
-            value = observed[name]
-            kwargs["value"] = value[0] if axes[name] is None else jnp.moveaxis(value, 0, axes[name])
+        if observed is not None and name in sites:
+            kwargs["value"] = _points_back(observed[name], sites[name])
         rv = interceptable(f)(*args, **kwargs)
+        if name in gaps:
+            return possible(rv, gaps[name])
         if name not in unconstrained:
             return rv
         # The draw just made only told the support; compiled programs drop it.
@@ -280,9 +329,22 @@ def run_points(
         rv = recorded[site.name]
         simulated[site.name] = _points_first(rv.value, site)
         if observed is not None:
-            log_likelihood += jnp.sum(rv.log_prob())
-    values = {name: rv.value for name, rv in recorded.items() if name not in axes}
+            log_likelihood += jnp.sum(log_prob_of_observed(rv, gaps.get(site.name)))
+    values = {name: rv.value for name, rv in recorded.items() if name not in sites}
     return Run(simulated, log_priors[False], log_priors[True], log_likelihood, values)
+
+
+def possible(rv: RandomVariable, gaps: jax.Array) -> RandomVariable:
+    """The variable with numbers of its support where they are missing: there its log density has a gradient, which
+    `log_prob_of_observed` leaves out."""
+    value = jnp.where(gaps, rv.support.feasible_like(rv.value).astype(rv.dtype), rv.value)
+    return RandomVariable(value, distribution=rv.distribution, support=rv.support, meta=rv.meta)
+
+
+def log_prob_of_observed(rv: RandomVariable, gaps: jax.Array | None) -> jax.Array:
+    """The log density of each independent draw; zero where it is missing. `densities.check` has seen to it that no draw
+    is missing in part."""
+    return rv.log_prob() if gaps is None else jnp.where(is_missing(rv, gaps), 0.0, rv.log_prob())
 
 
 def unconstrain(
@@ -337,6 +399,7 @@ def take_points(structure: Layout, data: Arrays, index: jax.Array) -> Arrays:
     return Arrays(
         {k: v[index] for k, v in data.observed.items()},
         {k: v if axes[k] is None else v[index] for k, v in data.inputs.items()},
+        {k: v[index] for k, v in data.missing.items()},
     )
 
 
@@ -378,6 +441,11 @@ def prior_draw(
 
 def _points_first(value: jax.Array, site: Site) -> jax.Array:
     return value[None] if site.axis is None else jnp.moveaxis(value, site.axis, 0)
+
+
+def _points_back(value: jax.Array, site: Site) -> jax.Array:
+    """The inverse of `_points_first`."""
+    return value[0] if site.axis is None else jnp.moveaxis(value, 0, site.axis)
 
 
 def _split(structure: Layout, global_latents: jax.Array, local_latents: jax.Array) -> dict[str, jax.Array]:

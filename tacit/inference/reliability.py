@@ -12,15 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from tacit.inference import amortized, families, forward, resampling
-from tacit.inference.rounds import CALIBRATE
+from tacit.inference import amortized, constants, families, forward, resampling
+from tacit.inference.implicit_klqp import ARRIVED_TRUST, TRUST_LOC, TRUST_LOG_SCALE
+from tacit.inference.rounds import CALIBRATE, TRAVELS
 from tacit.inference.state import Setup, State
 
 # q counts as still moving when at the end it is so far from its average, in standard deviations of a mean.
 MOVING = 0.25
 SATURATED = 0.99
-# Calibration is a small correction: one so large, in standard deviations of the frame, says that r was poor.
-FAR = 2.0
+# No posterior is wider than its prior by much more than this, in standard deviations of unconstrained latents.
+WIDEST = 2.0
+# The importance weights of q have no mean where the shape of their tail is above this (Vehtari et al., 2024).
+NO_MEAN = 1.0
 # Simulations on which r loses so much more than on those it has learnt from, in nats, say that it knows those by heart.
 BY_HEART = 0.3
 SURPRISING = (
@@ -55,12 +58,18 @@ def diagnostics(
         "steps": steps,
         "loss_gen": float(np.mean(losses["loss_gen"][late])),
         "moved": _distance(average, last),
+        "widest": _widest(average),
         "skipped_updates": int(state.skipped),
     }
+    if setup.calibrated:
+        limit = ARRIVED_TRUST * TRUST_LOC, ARRIVED_TRUST * TRUST_LOG_SCALE
+        figures["travelled"] = float(families.distance(state.frame, average, *limit))
     if setup.method == "implicit_klqp":
         figures |= {
             "loss_disc": float(np.mean(losses["loss_disc"][learnt])),
-            "calibration_moved": _distance(state.frame, average),
+            "travelled": float(
+                families.distance(state.frame, average, ARRIVED_TRUST * TRUST_LOC, ARRIVED_TRUST * TRUST_LOG_SCALE)
+            ),
             "ratio_correct": float(np.mean(losses["correct"][learnt])),
             "ratio_chance": 1.0 / setup.latent_samples if setup.contrast == "marginal" else 0.5,
             "simulated_points": simulated,
@@ -104,6 +113,7 @@ def forward_diagnostics(
         "held_out_gap": float(state.judged.gap) or None,
         "dropped_simulations": int(state.dropped),
         "skipped_updates": int(state.skipped),
+        "left_out": constants.described(setup.layout, data.left_out),
         **more,
     }
 
@@ -133,6 +143,7 @@ def amortized_diagnostics(
         "simulations": simulated,
         "dropped_simulations": int(state.dropped),
         "skipped_updates": int(state.skipped),
+        "left_out": constants.described(setup.layout, data.left_out),
         **more,
     }
 
@@ -179,7 +190,20 @@ def answer_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarr
             "data is far from what the ratio estimator finds. The draws are the network's, not corrected. Refine it by "
             "a fit of these data."
         )
-    return found + _not_finite(posterior)
+    return found + _left_out(figures) + _not_finite(posterior)
+
+
+def _left_out(figures: Mapping[str, Any]) -> list[str]:
+    found = figures.get("left_out")
+    if not found:
+        return []
+    others = f" {found['count'] - 1} other numbers contradict the simulator too." if found["count"] > 1 else ""
+    were = "They were" if others else "It was"
+    return [
+        f"The simulator always makes {found['simulated']:.6g} for {found['place']}, and the data have "
+        f"{found['observed']:.6g}.{others} No values of the latents explain that. {were} left out of the fit: check "
+        "the data, or let the model vary there."
+    ]
 
 
 def _not_finite(posterior: Mapping[str, np.ndarray]) -> list[str]:
@@ -223,7 +247,7 @@ def forward_warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndar
             f"{share:.2%} of the simulations were not finite{why}. That is an outcome like others: the posterior "
             "is that of latents at which the program works."
         )
-    return found + _not_finite(posterior)
+    return found + _left_out(figures) + _not_finite(posterior)
 
 
 def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) -> list[str]:
@@ -233,9 +257,9 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
         found.append("The importance weights are not finite: the fit cannot be judged, and should not be trusted.")
     elif resampling.heavy_tailed(figures["k_hat"], figures["effective_draws"], figures["proposed_draws"]):
         found.append(
-            f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: the posterior has parts that the "
-            "variational family does not reach (heavier tails, bends or further modes). Means are often still usable; "
-            "tail probabilities are not."
+            f"Pareto k-hat is {figures['k_hat']:.2f}, above {resampling.K_HAT_LIMIT}: the variational family and "
+            f"{_target(figures)} differ. {_why_they_differ(figures)} Do not rely on this posterior before you have "
+            "checked it by another fit: with more steps, with family='flow', or by another objective."
         )
     if figures["moved"] > MOVING:
         found.append(
@@ -244,18 +268,63 @@ def warnings(figures: Mapping[str, Any], posterior: Mapping[str, np.ndarray]) ->
         )
     if figures["skipped_updates"]:
         found.append(f"{figures['skipped_updates']} updates were not finite and were skipped.")
-    found += _not_finite(posterior)
+    found += _left_out(figures) + _not_finite(posterior)
     return found + (_ratio_warnings(figures) if figures["method"] == "implicit_klqp" else [])
+
+
+def not_converged(figures: Mapping[str, Any]) -> str | None:
+    """Why the fit has not arrived at its target, and what to do; None where nothing says so.
+
+    A fit in which q still went its way when the steps were over is of no use, and neither is one whose posterior is far
+    wider than the prior. The forward objective makes q cover the target: weights without a mean say that it does not.
+    """
+    if figures.get("travelled", 0.0) >= TRAVELS:
+        return _advice(
+            "the variational family was still on its way to the posterior when the steps were over: in the last round "
+            f"it went {figures['travelled']:.0%} of as far as it may go in one"
+        )
+    if figures.get("moved", 0.0) >= TRAVELS:
+        return _advice(f"it was still moving at the end, by {figures['moved']:.2f} posterior standard deviations")
+    if figures.get("widest", 0.0) > WIDEST:
+        return _advice(
+            f"its standard deviations are up to {figures['widest']:.1f} times those of the prior, and data do not make "
+            "a posterior so much wider"
+        )
+    k_hat = figures["k_hat"]
+    if k_hat is None and figures["proposed_draws"] >= resampling.TOO_FEW:
+        return _advice("the importance weights of its draws are not finite or too uneven to tell anything")
+    uncovered = figures.get("objective") == "forward" and k_hat is not None and k_hat > NO_MEAN
+    if uncovered and resampling.heavy_tailed(k_hat, figures["effective_draws"], figures["proposed_draws"]):
+        return _advice(
+            f"Pareto k-hat is {k_hat:.2f}: above 1 the importance weights have no mean, so the variational family does "
+            "not cover the posterior"
+        )
+    return None
+
+
+def _advice(reason: str) -> str:
+    return (
+        f"The fit has not converged: {reason}. Give it more steps or simulations; bring data and covariates to a scale "
+        "of about 1; or narrow priors that allow what is impossible. Where the model has log densities, method 'klqp' "
+        "needs no ratio estimator."
+    )
+
+
+def _target(figures: Mapping[str, Any]) -> str:
+    return "the posterior" if figures["method"] == "klqp" else "the posterior as the ratio estimator sees it"
+
+
+def _why_they_differ(figures: Mapping[str, Any]) -> str:
+    if figures["method"] == "klqp":
+        return "The posterior has heavier tails, bends or further modes."
+    return (
+        "Either the posterior has heavier tails, bends or further modes, or the ratio estimator is wrong in places, as "
+        "it is with very many data points."
+    )
 
 
 def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
     found = []
-    if figures["calibration_moved"] > FAR:
-        found.append(
-            f"Calibrating the ratio estimator moved the fit by {figures['calibration_moved']:.1f} standard deviations: "
-            "it was not learnt well enough, and the posterior's location may be off by as much. Give it more steps, or "
-            "more points per step; many thousands of data points are hard."
-        )
     if figures["ratio_correct"] <= figures["ratio_chance"]:
         found.append(
             "The ratio estimator does no better than chance: the data may say nothing about the latents, or it needs "
@@ -275,3 +344,12 @@ def _ratio_warnings(figures: Mapping[str, Any]) -> list[str]:
 def _distance(frame: families.GaussianBlocks, q: families.GaussianBlocks) -> float:
     """The largest move of a mean, in the frame's standard deviations, or twice the largest of a log scale."""
     return float(families.distance(frame, q, 1.0, 0.5))
+
+
+def _widest(q: families.GaussianBlocks) -> float:
+    """The largest standard deviation of a latent number, in units of the prior's."""
+    of_globals = np.asarray(q.tril, np.float64)
+    variances = [np.sum(of_globals**2, axis=1)]
+    parts = (np.asarray(each, np.float64) for each in (q.local_tril, q.coupling))
+    variances.append(sum(np.sum(part**2, axis=-1) for part in parts))
+    return float(np.sqrt(max((np.max(each) for each in variances if each.size), default=0.0)))

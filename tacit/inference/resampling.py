@@ -22,7 +22,7 @@ EQUAL = 1e-6
 
 class Importance(NamedTuple):
     """Smoothed `weights` (S,) that sum to one, the shape `k_hat` of their tail, and how many equally weighted draws
-    they are worth; all None where the weights are not finite or too few."""
+    they are worth; all None where the weights are not finite, too few or too uneven to tell."""
 
     weights: np.ndarray | None
     k_hat: float | None
@@ -39,7 +39,11 @@ def importance(log_weight: np.ndarray) -> Importance:
         return Importance(np.full(len(log_weight), 1.0 / len(log_weight)), 0.0, float(len(log_weight)))
     # The library takes log likelihoods, of which the weights are the inverse, and knows no weight of zero.
     known = log_weight.astype(np.float64)
-    smoothed, k_hat = smoother().psislw(-np.where(finite, known, known.max() - 700.0))
+    # Weights so uneven that the library divides by zero have no tail that could be fitted.
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        smoothed, k_hat = smoother().psislw(-np.where(finite, known, known.max() - 700.0))
+    if not np.isfinite(k_hat) or not np.all(np.isfinite(smoothed[finite])):
+        return Importance(None, None, None)
     weights = np.where(finite, np.exp(smoothed - smoothed.max()), 0.0)
     weights /= weights.sum()
     return Importance(weights, float(k_hat), float(1.0 / (weights**2).sum()))
@@ -82,3 +86,13 @@ def resampled(uniform: np.ndarray, weights: np.ndarray) -> np.ndarray:
     at = (np.arange(num_draws) + uniform[0]) / num_draws
     chosen = np.minimum(np.searchsorted(np.cumsum(weights), at, side="right"), len(weights) - 1)
     return np.asarray(chosen[np.argsort(uniform[1:])])
+
+
+def worth(index: np.ndarray) -> float:
+    """How many independent draws resampled ones are worth, at most as many as there are: n^2 / sum of squared counts,
+    since a draw that comes k times says no more than once.
+
+    Args:
+      index: (n,) indices of the draws taken, as `resampled` gives them.
+    """
+    return float(len(index) ** 2 / np.sum(np.bincount(index).astype(np.float64) ** 2))

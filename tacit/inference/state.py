@@ -10,7 +10,7 @@ from tacit.inference.families import GaussianBlocks, Latents
 from tacit.inference.features import FeatureScale, PointScale
 from tacit.inference.optimizers import Optimizer
 from tacit.inference.parts import Parts
-from tacit.inference.problem import Arrays, Layout, Run, run_points, take_points
+from tacit.inference.problem import Arrays, Layout, Run, run_points, take_points, with_gaps
 
 
 class Setup(NamedTuple):
@@ -76,6 +76,17 @@ class Rates(NamedTuple):
     going_on: jax.Array
 
 
+class LeftOut(NamedTuple):
+    """Observed numbers that contradict the simulator, which always makes another there; see `constants`. `count` of
+    them, and of the first the data point and the number within it, what is simulated and what was observed; each ()."""
+
+    count: jax.Array
+    point: jax.Array
+    number: jax.Array
+    simulated: jax.Array
+    observed: jax.Array
+
+
 class Data(NamedTuple):
     """A problem's arrays and the scales read off them. `latent_centre`, `latent_spread`: prior mean and standard
     deviation of the unconstrained latents, globals (G,) and locals (L,); q lives in units of these."""
@@ -84,6 +95,7 @@ class Data(NamedTuple):
     features: FeatureScale
     latent_centre: Latents
     latent_spread: Latents
+    left_out: LeftOut
 
 
 class Calibration(NamedTuple):
@@ -151,13 +163,13 @@ def unstandardise(data: Data, latents: Latents) -> Latents:
 
 
 def run(setup: Setup, data: Data, key: jax.Array, latents: Latents, index: jax.Array, *, observed: bool = False) -> Run:
-    """The program at each of S latents, for the points `index`, with the same noise for all; scored at the data if
-    `observed`."""
+    """The program at each of S latents, for the points `index`, with the same noise for all and the gaps of the data;
+    scored at the data if `observed`."""
     points = take_points(setup.layout, data.arrays, index)
     raw = unstandardise(data, latents)
 
     def one(global_latents: jax.Array, local_latents: jax.Array) -> Run:
-        return run_points(
+        found = run_points(
             key,
             setup.program,
             setup.layout,
@@ -165,7 +177,9 @@ def run(setup: Setup, data: Data, key: jax.Array, latents: Latents, index: jax.A
             global_latents,
             local_latents,
             observed=points.observed if observed else None,
+            missing=points.missing if observed else None,
         )
+        return found._replace(observed=with_gaps(points, found.observed))
 
     return jax.vmap(one)(raw.globals, raw.locals)
 

@@ -107,6 +107,12 @@ def _arguments(variational: Program, structure: Layout, points: Arrays) -> dict[
         value = points.observed[site.name]
         given[site.name] = value[0] if site.axis is None else jnp.moveaxis(value, 0, site.axis)
     wanted = inspect.signature(variational).parameters
+    with_gaps = [name for name in wanted if name in points.missing]
+    if with_gaps:
+        raise InferenceError(
+            f"the variational program asks for {with_gaps[0]!r}, of which numbers are missing: it could not tell them "
+            "from others. Let it do without"
+        )
     unknown = [name for name in wanted if name not in given]
     if unknown:
         raise InferenceError(

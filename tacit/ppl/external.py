@@ -22,16 +22,15 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextvars import ContextVar
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from pebble import ProcessExpired
 
-from tacit.errors import ProgramError
+from tacit.errors import ProgramError, SimulationError
 from tacit.ppl.interception import intercepted
 from tacit.simulation_pool import pack, shared_pool
 
@@ -109,12 +108,8 @@ class External:
     def _result(self, future: "Future[np.ndarray]") -> np.ndarray:
         try:
             value = future.result()
-        except TimeoutError:
-            return self._failed(f"out of time ({self._time_limit_s:g} s)")
-        except ProcessExpired as error:
-            return self._failed(f"its process ended with exit code {error.exitcode}")
-        except Exception as error:  # whatever the author's function raises is a failed simulation
-            return self._failed(f"{type(error).__name__}: {error}")
+        except (SimulationError, CancelledError) as error:
+            return self._failed(str(error) or "it was given up")
         if value.shape != self._shape:
             return self._failed(f"it returned shape {value.shape}, and external was told {self._shape}")
         return value.astype(np.float32)

@@ -275,6 +275,15 @@ def is_random_variable(x: Any) -> bool:
     return isinstance(x, RandomVariable)
 
 
+def is_missing(rv: RandomVariable, gaps: jax.Array) -> jax.Array:
+    """Which of the variable's independent draws have something missing, in the shape of its log density.
+
+    Args:
+      gaps: which of its numbers are missing, in the shape of its value.
+    """
+    return jnp.any(gaps, axis=tuple(range(gaps.ndim - rv.meta.event_dim, gaps.ndim)))
+
+
 def unwrap(x: Any) -> Any:
     """The value of a random variable; anything else unchanged."""
     return x.value if isinstance(x, RandomVariable) else x

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.fits import Fit, FitFailure, FitStore, Outcome, Status, arrays, records
+from tacit.fits import NOT_CONVERGED, Fit, FitFailure, FitStore, Outcome, Status, arrays, records
 from tacit.fits.summary import summarize
 
 EIGHT_SCHOOLS: dict[str, Any] = {
@@ -37,6 +37,29 @@ def succeed(
     diagnostics: dict[str, Any] | None = None,
 ) -> Fit:
     """Decide a fit as a worker would."""
+    return _computed(store, fit_id, draws, diagnostics, None)
+
+
+REASON = "The losses had not come to rest after 200 steps. Give it more steps."
+
+
+def miss(
+    store: FitStore,
+    fit_id: str,
+    draws: dict[str, NDArray[Any]] | None = None,
+    diagnostics: dict[str, Any] | None = None,
+) -> Fit:
+    """Decide a fit as a worker would that has computed all of it and has not arrived."""
+    return _computed(store, fit_id, draws, diagnostics, FitFailure(code=NOT_CONVERGED, message=REASON))
+
+
+def _computed(
+    store: FitStore,
+    fit_id: str,
+    draws: dict[str, NDArray[Any]] | None,
+    diagnostics: dict[str, Any] | None,
+    failure: FitFailure | None,
+) -> Fit:
     draws = make_draws() if draws is None else draws
     store.begin_attempt(store.fit(fit_id), worker="w", device="cpu")
     files = {
@@ -49,7 +72,12 @@ def succeed(
     store.finish(
         fit_id,
         Outcome(
-            status=Status.SUCCEEDED, finished_at=records.now(), attempt=1, artefacts=written, warnings=("It wobbles.",)
+            status=Status.SUCCEEDED if failure is None else Status.FAILED,
+            finished_at=records.now(),
+            attempt=1,
+            error=failure,
+            artefacts=written,
+            warnings=("It wobbles.",),
         ),
     )
     return store.fit(fit_id)

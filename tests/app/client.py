@@ -55,7 +55,7 @@ def open_client(app: FastAPI) -> Iterator[Client]:
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.router.lifespan_context(app)),
         portal.wrap_async_context_manager(
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tacit")
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
         ) as client,
     ):
         yield Client(portal, client, app)

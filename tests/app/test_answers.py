@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tacit.fits import FitStore
-from tests.app.bodies import EIGHT_SCHOOLS, succeed
+from tests.app.bodies import EIGHT_SCHOOLS, fail, miss, succeed
 from tests.app.client import Client
 
 MOONS: dict[str, Any] = {
@@ -63,7 +63,12 @@ def test_starts_that_cannot_be(client: Client, store: FitStore, uncalibrated: st
     }
     assert refused(client, both)[0] == "/inference/start"
     waiting = client.post("/v1/fits", json={**MOONS, "seed": 2}).json()["id"]
-    assert "queued" in refused(client, {**data, "start_from": waiting})[1]
+    assert "queued; wait" in refused(client, {**data, "start_from": waiting})[1]
+    fail(store, waiting)
+    assert "ended as failed; give" in refused(client, {**data, "start_from": waiting})[1]
+    missed = client.post("/v1/fits", json={**MOONS, "seed": 3}).json()["id"]
+    miss(store, missed, DRAWS, NARROW)
+    assert "ended as failed; give" in refused(client, {**data, "start_from": missed})[1]
 
 
 def test_a_start_of_another_size_is_refused_before_it_is_queued(client: Client) -> None:

@@ -215,6 +215,47 @@ def test_compressed_bodies(client: Client, encoding: str, compress: Callable[[by
     assert answer.status_code == 202
 
 
+_MANY = dict.fromkeys(map(str, range(2000)))
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("path", ["/v1/fits", "/v1/models/eight-schools/validate"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.loads(_GOOD) | _MANY,
+        json.loads(_GOOD) | {"data": _MANY},
+        json.loads(_GOOD) | {"data": {"y": _MANY}},
+        json.loads(_GOOD) | {"inference": _MANY},
+        json.loads(_GOOD) | {"inference": {"gen_optimizer": {"options": _MANY}}},
+    ],
+)
+def test_objects_with_too_many_keys(client: Client, path: str, body: dict[str, Any]) -> None:
+    """Each key that is not known would become an error, at a cost of sixty times its bytes."""
+    answer = client.post(path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert "2000 keys" in answer.text or "2003 keys" in answer.text or "2002 keys" in answer.text
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_an_answer_lists_a_hundred_errors_at_most(client: Client) -> None:
+    answer = client.post("/v1/fits", json=json.loads(_GOOD) | dict.fromkeys(map(str, range(900))))
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 100
+    assert "(and 899 more)" in answer.json()["detail"]
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_list_of_wrong_numbers_is_one_error(client: Client) -> None:
+    start = {"mean": ["a"] * 200, "covariance": [["a"] * 100_000]}
+    inference = {"objective": "forward", "start": start}
+    answer = client.post("/v1/fits", json=json.loads(_GOOD) | {"inference": inference})
+    assert [each["pointer"] for each in answer.json()["errors"]] == [
+        "/inference/start/mean/0",
+        "/inference/start/covariance/0/0",
+    ]
+
+
 @pytest.mark.usefixtures("unchanged")
 def test_bodies_with_too_many_values(settings: Settings) -> None:
     body = json.dumps(_with_data(y=[[]] * 2000))

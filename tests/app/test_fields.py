@@ -160,3 +160,13 @@ def test_files_have_the_data_as_sent_and_what_levels_mean(client: Client, fit: s
         assert constant["arm"].attrs["flag_meanings"] == "control low high"
     with xarray.open_dataset(io.BytesIO(content), engine="h5netcdf", group="observed_data") as observed:
         assert observed["north"].values.tolist() == DATA["north"]
+
+
+def test_a_table_has_levels_by_name_for_a_field_that_has_them(client: Client) -> None:
+    sent = {"content": b"arm,other\nhigh,low\n0,medium\n", "headers": {"content-type": "text/csv"}}
+    arm, other = client.post("/v1/tables?model=walk&field=arm", **sent).json()["columns"]
+    assert (arm["values"], arm["problem"], other["values"]) == (["high", 0], None, None)
+    assert "Row 2 (line 3), column other: 'medium' is not a level" in other["problem"]
+    assert "control, low, high" in other["problem"]
+    arm, _ = client.post("/v1/tables?model=walk&field=dose", **sent).json()["columns"]
+    assert "'high' is not a number" in arm["problem"]

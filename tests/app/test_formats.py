@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from app.errors import NotAcceptableError
-from app.formats import FORMATS, VARS, Column, Part, Table, quantiles
+from app.formats import FORMATS, VARS, Column, Part, Table, written
 from app.formats.negotiation import choose
 from tacit.errors import UnavailableError
 from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, make_draws, succeed
@@ -125,7 +125,9 @@ def test_log_likelihoods_and_quantiles_in_flat_forms(client: Client, path: str, 
     found = read(
         form, client.post(f"{path}/posterior-predictive", json=body, headers={"Accept": form}).content, tmp_path
     )
-    assert {name: values.shape for name, values in found.items()} == {"y": (3, 8), "log_likelihood/y": (3, 8)}
+    shapes = {"y": (3, 8), "log_likelihood/y": (3, 8)}
+    failed = {"failed_draws/y": (), "failed_draws/log_likelihood/y": ()} if form == NPZ else {}
+    assert {name: values.shape for name, values in found.items()} == {**shapes, **failed}
 
 
 def test_quantiles_for_arviz(client: Client, path: str, tmp_path: Path) -> None:
@@ -207,10 +209,45 @@ def test_large_tables(tmp_path: Path, form: str) -> None:
 
 
 def test_quantiles_of_large_tables(tmp_path: Path) -> None:
-    *_, last = quantiles(make_table(), [0.1, 0.9], tmp_path).parts
+    table = replace(make_table(), probabilities=[0.1, 0.9])
+    found = read(NPZ, b"".join(written(table, FORMATS[NPZ].write, tmp_path)), tmp_path)
     for name, values in WHOLE.items():
-        np.testing.assert_array_equal(last[name], np.quantile(values, [0.1, 0.9], axis=0))
+        np.testing.assert_array_equal(found[name], np.quantile(values, [0.1, 0.9], axis=0))
+        assert found[f"failed_draws/{name}"] == 0
     assert list(tmp_path.iterdir()) == []
+
+
+FAILING = np.array([[1, 5, np.nan], [np.nan, 6, np.nan], [3, np.inf, np.nan], [2, 4, np.nan]], np.float32)
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_quantiles_are_of_the_draws_that_are_numbers_and_say_how_many_are_not(tmp_path: Path, form: str) -> None:
+    columns = [
+        Column("y", VARS, "prior_predictive", np.dtype(np.float32), (3,), ("i",)),
+        Column("n", VARS, "prior_predictive", np.dtype(np.int32), (), ()),
+        Column("z", VARS, "prior_predictive", np.dtype(np.float32), (3,), ("i",)),
+    ]
+    whole: Part = {"y": FAILING[[0, 2, 3]], "n": np.arange(3, dtype=np.int32), "z": FAILING[:3]}
+    parts = ({name: values[row : row + 1] for name, values in whole.items()} for row in range(3))
+    table = Table(header={"seed": 1}, columns=columns, rows=3, parts=parts, probabilities=[0.5, 1.0])
+    content = b"".join(written(table, FORMATS[form].write, tmp_path))
+    found = read(form, content, tmp_path)
+    group = found["prior_predictive"] if form == NETCDF else found
+    middle, most = np.array(group["y"])
+    # Of the first number all three draws; an infinite one is a value, and there is no value of the third.
+    np.testing.assert_array_equal(middle, [2, 5, np.nan])
+    np.testing.assert_array_equal(np.array(group["z"])[0], [2, 6, np.nan])
+    assert most[0] == 3
+    failed = {"y": 3, "n": 0, "z": 3}
+    if form == JSON:
+        assert json.loads(content)["failed_draws"] == failed
+        assert json.loads(content)["vars"]["y"][0] == [2, 5, None]
+    elif form == NPZ:
+        assert {name: found[f"failed_draws/{name}"] for name in failed} == failed
+    elif form == ARROW:
+        assert json.loads(pa.ipc.open_stream(content).schema.metadata[b"failed_draws"]) == failed
+    else:
+        assert {name: group[name].attrs["failed_draws"] for name in failed} == failed
 
 
 @pytest.mark.parametrize("form", [JSON, NETCDF])

@@ -34,6 +34,25 @@ model = Model(name="simulated", title="T", description="D", program=program,
               data={"x": Field(("N",))}, example={"x": [1.0, 2.0]})
 """
 
+# Fails above 2; its second number is missing wherever the first is below 0.
+BREAKING = """
+import jax
+import jax.numpy as jnp
+from model_registry import Field, Model
+from tacit.ppl import Implicit, Normal
+
+def simulate(key, rate):
+    first = rate + jax.random.normal(key)
+    return jnp.where(rate > 2, jnp.nan, jnp.stack([first, jnp.where(first < 0, jnp.nan, jnp.sqrt(first))]))
+
+def program():
+    rate = Normal(0.0, 1.0, name="rate")
+    Implicit(simulate, rate, name="x")
+
+model = Model(name="breaking", title="T", description="D", program=program,
+              data={"x": Field((2,))}, example={"x": [1.0, 2.0]})
+"""
+
 # Its variables are small; what it computes between them grows with the square of their number.
 GREEDY = """
 import jax.numpy as jnp
@@ -58,6 +77,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, redis_server: Any, jax_ca
     (folder / "models").mkdir()
     (folder / "models" / "simulated.py").write_text(SIMULATOR)
     (folder / "models" / "greedy.py").write_text(GREEDY)
+    (folder / "models" / "breaking.py").write_text(BREAKING)
     return Settings(
         data_dir=folder / "data",
         redis_url=f"{redis_server.url}?db=511",
@@ -242,6 +262,19 @@ def test_a_variable_that_does_not_suit_new_inputs_can_be_set(client: Client, new
     path = new_fit("gp-poisson-regression")
     body = {"inputs": {"x": [1, 3]}, "set": {"f": [-50.0, -50.0]}}
     assert client.post(path, json=body).json()["vars"]["k"] == [[0, 0]] * DRAWS
+
+
+def test_simulations_that_fail_are_counted_and_left_out_of_quantiles(client: Client) -> None:
+    path = "/v1/models/breaking/prior-predictive"
+    draws = np.array(client.post(path, json={"draws": 400}).json()["vars"]["x"], float)
+    failed = np.isnan(draws)
+    assert 0 < failed[:, 0].sum() < failed[:, 1].sum() < 400
+    answer = client.post(path, json={"draws": 400, "quantiles": [0.1, 0.9]}).json()
+    np.testing.assert_allclose(answer["vars"]["x"], np.nanquantile(draws, [0.1, 0.9], axis=0), rtol=1e-6)
+    assert answer["failed_draws"] == {"x": int(failed.any(axis=1).sum())}
+    answer = client.post(path, json={"draws": 50, "quantiles": [0.5], "set": {"rate": 3}}).json()
+    assert (answer["vars"]["x"], answer["failed_draws"]) == ([[None, None]], {"x": 50})
+    assert "failed_draws" not in client.post(path, json={"draws": 5}).json()
 
 
 def test_prior_predictive(client: Client) -> None:

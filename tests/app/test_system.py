@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from app.main import create_app
+from tacit.engine import ENGINE_REVISION
 from tacit.errors import UnavailableError
 from tacit.fits import workers
 from tacit.fits.workers import WorkerInfo
@@ -19,6 +20,7 @@ def test_livez_and_version(client: Client) -> None:
     assert client.get("/livez").json() == {"status": "alive"}
     body = client.get("/version").json()
     assert (body["version"], body["api"]) == (version("tacit"), "v1")
+    assert body["engine_revision"] == ENGINE_REVISION
 
 
 def test_not_ready_without_a_worker(client: Client) -> None:

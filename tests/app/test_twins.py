@@ -7,6 +7,7 @@ import httpx
 import pytest
 import redis
 
+from tacit.engine import ENGINE_REVISION
 from tacit.fits import Cache, FitStore, admit, keys, new_fit_id
 from tacit.fits.quota import Quota
 from tacit.fits.store import encode_data
@@ -45,6 +46,36 @@ def test_what_differs_is_another_fit(client: Client, change: dict[str, Any]) -> 
     status, cache, other = _seen(_post(client, {**BODY, **change}))
     assert (status, cache) == (202, "miss")
     assert other != fit_id
+
+
+def test_another_engine_makes_its_own_fits(client: Client, store: FitStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, first = _seen(_post(client))
+    monkeypatch.setattr("app.submission.ENGINE_REVISION", ENGINE_REVISION + 1)
+    status, cache, second = _seen(_post(client))
+    assert (status, cache) == (202, "miss")
+    assert [store.fit(each).request.engine_revision for each in (first, second)] == [
+        ENGINE_REVISION,
+        ENGINE_REVISION + 1,
+    ]
+    for each in (first, second):
+        succeed(store, each)
+    assert _seen(_post(client)) == (200, "hit", second)
+    assert client.get(f"/v1/fits/{first}/summary").status_code == 200
+    monkeypatch.undo()
+    assert _seen(_post(client)) == (200, "hit", first)
+
+
+def test_a_retry_by_another_engine_is_found_as_one_of_that_engine(
+    client: Client, store: FitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, first = _seen(_post(client))
+    fail(store, first)
+    monkeypatch.setattr("app.submission.ENGINE_REVISION", ENGINE_REVISION + 1)
+    _, _, second = _seen(client.post(f"/v1/fits/{first}/retry"))
+    assert store.fit(second).request.engine_revision == ENGINE_REVISION + 1
+    assert _seen(_post(client)) == (202, "coalesced", second)
+    monkeypatch.undo()
+    assert _seen(_post(client))[1] == "miss"
 
 
 def test_no_cache_forces_a_new_fit_and_the_next_find_that(client: Client, store: FitStore) -> None:

@@ -4,20 +4,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tacit.fits import FitStore, Outcome, new_fit_id
 from tacit.fits.records import FitRequest
 from tacit.settings import Settings
 from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, make_draws, succeed
 from tests.app.client import Client
 
+# What requests of a form lack that those of the next have.
+LACKING = {1: ("owner", "priority"), 2: ("engine_revision", "origins")}
 
-def _written_before(client: Client, store: FitStore, folder: Path) -> str:
-    """A fit with its result, as the first form of requests (no owner, no priority) had them on the disk."""
+
+def _written_before(client: Client, store: FitStore, folder: Path, form: int) -> str:
+    """A fit with its result, as an earlier form of requests had them on the disk."""
     made = client.post("/v1/fits", json={**EIGHT_SCHOOLS, "draws": DRAWS}).json()["id"]
     succeed(store, made)
     old = new_fit_id()
     (folder / made).rename(folder / old)
-    _change(folder / old / "request.json", id=old, form=FitRequest.newest_form() - 1, owner=..., priority=...)
+    lacking = {name: ... for since in range(form, FitRequest.newest_form()) for name in LACKING[since]}
+    _change(folder / old / "request.json", id=old, form=form, **lacking)
     return old
 
 
@@ -26,9 +32,9 @@ def _change(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps({name: value for name, value in values.items() if value is not ...}))
 
 
-def test_fits_of_the_form_before_are_served(client: Client, store: FitStore, settings: Settings) -> None:
-    old = _written_before(client, store, settings.data_dir / "store" / "fits")
-    assert FitRequest.newest_form() == 2, "describe the form before the newest above"
+@pytest.mark.parametrize("form", range(1, FitRequest.newest_form()))
+def test_fits_of_the_forms_before_are_served(client: Client, store: FitStore, settings: Settings, form: int) -> None:
+    old = _written_before(client, store, settings.data_dir / "store" / "fits", form)
     shown = client.get(f"/v1/fits/{old}").json()
     assert (shown["id"], shown["status"], shown["priority"]) == (old, "succeeded", "normal")
     assert client.get(f"/v1/fits/{old}/posterior").json()["vars"]["mu"] == make_draws()["mu"].tolist()

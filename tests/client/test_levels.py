@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model_registry import Field
+from model_registry.description import describe_field
+from model_registry.resolution import resolve
 from tacit.client.answers import ModelField
 from tacit.client.commands.data_files import read_fields
 from tacit.client.encoding import encode
@@ -31,9 +34,38 @@ def test_a_table_may_name_levels(tmp_path: Path) -> None:
 
 def test_what_is_no_level_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(
-        UnsendableError, match=r"line 3, column arm: 'cntrol' is not a level; there is control, very low"
+        UnsendableError,
+        match=r"Row 2 \(line 3\), column arm: 'cntrol' is not a level of the field: write one of control, very low",
     ):
         _read(tmp_path, "arm,y\ncontrol,1\ncntrol,2\n")
+    with pytest.raises(UnsendableError, match=r"column arm: there is no number, .*Field\(missing=True\)"):
+        _read(tmp_path, "arm,y\n,1\ncontrol,2\n")
+
+
+def test_a_table_of_levels_gaps_and_an_origin_becomes_arrays(tmp_path: Path) -> None:
+    fields = {
+        "time": Field(("N",), origin=1.7e9),
+        "arm": Field(("N",), levels=("control", "none", "high")),
+        "mood": Field(("N",), levels=("good", "bad"), support="positive", missing=True),
+        "north": Field(("N", 2), minimum=5.8e6, origin=5.8e6, missing=True),
+    }
+    path = tmp_path / "data.csv"
+    path.write_text(
+        "time;arm;mood;north.1;north.2\n1700000001;none;bad;5800001,25;\n1700000002;control;;;5800002,5\n"
+        "1700000003;2;1;NA;\n"
+    )
+    described = {name: ModelField.model_validate(describe_field(name, field)) for name, field in fields.items()}
+    found = resolve(fields, encode(read_fields([str(path)], described, {})))
+    assert {name: array.tolist() for name, array in found.arrays.items()} == {
+        "time": [1, 2, 3],
+        "arm": [1, 0, 2],
+        "mood": [2, 1, 1],
+        "north": [[1.25, 0], [0, 2.5], [0, 0]],
+    }
+    assert {name: gaps.tolist() for name, gaps in found.missing.items()} == {
+        "mood": [False, True, False],
+        "north": [[False, True], [True, False], [True, True]],
+    }
 
 
 @pytest.mark.parametrize(

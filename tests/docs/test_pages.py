@@ -34,6 +34,10 @@ def test_operating(tmp_path: Path, jax_cache: Path, redis_url: str, s3_endpoint:
     assert not (tmp_path / "api-data" / "store").exists()
 
 
+def test_missing_values(tmp_path: Path, jax_cache: Path) -> None:
+    reader(tmp_path, jax_cache=jax_cache).read(DOCS / "missing.md")
+
+
 def test_writing_a_model(tmp_path: Path, jax_cache: Path) -> None:
     reader(tmp_path, jax_cache=jax_cache).read(DOCS / "models.md")
     assert "Model(" in (tmp_path / "poisson_rate.py").read_text()

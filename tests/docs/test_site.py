@@ -13,7 +13,7 @@ from tests.docs.pages import DOCS, NOT_RUN, ROOT, blocks
 
 # Pages whose blocks a test runs; `gallery/poisson-rate.md` stands for its kind, which is written by a program.
 RUN = {
-    *("quickstart.md", "simulator.md", "http.md", "fits.md", "results.md", "models.md", "operations.md"),
+    *("quickstart.md", "simulator.md", "http.md", "fits.md", "results.md", "models.md", "operations.md", "missing.md"),
     *("client.md", "cli.md", "language.md", "gallery/poisson-rate.md", "../README.md"),
 }
 # Attributes by which a page loads something while it is read.

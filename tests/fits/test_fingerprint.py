@@ -12,6 +12,7 @@ _GIVEN: dict[str, Any] = {
     "version": "1",
     "code_hash": "c",
     "options": {"num_steps": 10, "rate": 0.1},
+    "engine_revision": 1,
     "seed": 3,
     "draws": 4,
 }
@@ -31,6 +32,7 @@ def test_order_and_layout_do_not_matter() -> None:
         {"version": "2"},
         {"code_hash": "d"},
         {"options": {"num_steps": 11, "rate": 0.1}},
+        {"engine_revision": 2},
         {"seed": 4},
         {"draws": 5},
     ],
@@ -59,7 +61,8 @@ def test_it_is_the_same_in_another_process() -> None:
     program = (
         "import numpy as np; from tacit.fits import fingerprint;"
         "print(fingerprint({'x': np.array([[1.0, 2.0]], dtype=np.float32), 'y': np.array([3.0], dtype=np.float32)},"
-        "model='m', version='1', code_hash='c', options={'num_steps': 10, 'rate': 0.1}, seed=3, draws=4))"
+        "model='m', version='1', code_hash='c', options={'num_steps': 10, 'rate': 0.1}, engine_revision=1,"
+        "seed=3, draws=4))"
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == fingerprint(_ARRAYS, **_GIVEN)

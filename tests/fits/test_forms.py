@@ -12,7 +12,7 @@ from tests.fits.builders import accept
 from tests.fits.places import StoredPath
 
 # What the first form lacks, which later ones have.
-_ADDED = ("owner", "priority", "origins")
+_ADDED = ("owner", "priority", "engine_revision", "origins")
 
 
 def _rewrite(folder: StoredPath, fit_id: str, **changes: object) -> None:
@@ -25,7 +25,7 @@ def test_a_fit_of_the_first_form_is_read(store: FitStore, folder: StoredPath) ->
     fit_id = accept(store).id
     _rewrite(folder, fit_id, form=1, **dict.fromkeys(_ADDED, ...))
     fit = store.fit(fit_id)
-    assert (fit.request.form, fit.request.owner) == (1, None)
+    assert (fit.request.form, fit.request.owner, fit.request.engine_revision) == (1, None, None)
     assert store.data(fit.request).keys() == {"y", "n"}
     assert json.loads(fit.request.to_bytes())["form"] == FitRequest.newest_form() > 1
 

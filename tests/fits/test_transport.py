@@ -16,8 +16,8 @@ class _Report(NamedTuple):
     total: int
     loss_gen: float
     loss_disc: float
-    steps_per_s: float
-    eta_s: float
+    steps_per_s: float | None
+    eta_s: float | None
 
 
 @pytest.fixture
@@ -45,6 +45,13 @@ def test_progress_without_finite_numbers(connection: redis.Redis) -> None:
     shown = progress.record(_Report(2, 100, math.nan, math.inf, 0.0, math.inf))
     assert (shown.loss_gen, shown.loss_disc, shown.eta_s) == (None, None, None)
     progress.publish(connection, fit_id, shown)
+    assert progress.decode(connection.hgetall(keys.progress(fit_id))) == shown
+
+
+def test_progress_whose_speed_is_not_known_yet(connection: redis.Redis) -> None:
+    fit_id = new_fit_id()
+    progress.publish(connection, fit_id, shown := progress.record(_Report(25, 100, 1.0, 1.0, None, None)))
+    assert (shown.steps_per_s, shown.eta_s) == (None, None)
     assert progress.decode(connection.hgetall(keys.progress(fit_id))) == shown
 
 

@@ -79,6 +79,9 @@ def test_the_same_key_gives_the_same_draws_bit_for_bit_and_progress_is_reported(
     assert [r.step for r in reports] == sorted({r.step for r in reports})
     assert reports[-1].step == reports[-1].total == 300
     assert reports[-1].eta_s == 0.0
+    # The first chunk may have compiled: nothing is known from it.
+    assert (reports[0].step, reports[0].steps_per_s, reports[0].eta_s) == (25, None, None)
+    assert all(each.steps_per_s > 0.0 for each in reports[1:])
 
 
 def test_a_callback_that_raises_ends_the_fit(conjugate):

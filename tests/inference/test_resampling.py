@@ -23,6 +23,19 @@ def test_equal_weights_count_every_draw():
     assert found.effective_draws == pytest.approx(1000, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("weights", "worth"),
+    [
+        (np.full(8000, 1 / 8000), 1000.0),  # a choice of equal draws: none comes twice
+        (np.array([0.5, 0.5]), 2.0),  # two draws, whatever their copies
+        (np.array([0.5, 0.25, 0.25]), 1 / (0.25 + 2 * 0.0625)),
+    ],
+)
+def test_resampled_draws_are_worth_no_more_than_they_are(weights, worth):
+    uniform = np.random.default_rng(0).random(1001)
+    assert resampling.worth(resampling.resampled(uniform, weights)) == pytest.approx(worth, rel=1e-3)
+
+
 def test_draws_where_the_target_has_no_mass_weigh_nothing():
     log_weight = np.random.default_rng(0).normal(size=1000)
     without = resampling.importance(log_weight)
@@ -81,6 +94,7 @@ def test_resampled_draws_have_the_quantiles_of_a_posterior_that_is_not_gaussian(
     assert better.diagnostics["resampled"] is True
     assert better.diagnostics["draws"] == len(better.posterior["z"]) == 4000
     assert better.diagnostics["effective_draws"] <= better.diagnostics["proposed_draws"] == 16_000
+    assert better.diagnostics["ess"] <= better.diagnostics["draws"] == 4000
     assert "resampled" not in own.diagnostics
 
 

@@ -1,11 +1,13 @@
 """HTTP to queue to worker to draws."""
 
 import io
+import json
 
 import httpx
 import numpy as np
 import pytest
 
+from tacit.fits import NOT_CONVERGED, FitFailure, FitStore, LocalBlobs, Outcome, Status, new_fit_id, records
 from tests.running import Up, wait_for
 
 SHORT = {"inference": {"steps": 200}, "draws": 100}
@@ -139,6 +141,15 @@ def test_an_amortized_fit_answers_for_other_data_and_refined_fits_begin_there(se
     assert ask(data={"x": [0.1, 0.2]}, vars=["phi"]).json()["errors"][0]["pointer"] == "/vars"
     assert any("outside what the model" in sentence for sentence in ask(data={"x": [50, 50]}).json()["warnings"])
 
+    # One that has not converged answers those alone who know it, even if its calibration is poor.
+    missed = _like(service, trained["id"])
+    path, body = f"/v1/fits/{missed}/posterior", {"data": {"x": [-0.3, 0.2]}, "draws": 300, "seed": 1}
+    refused = service.client.post(path, json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_converged")
+    given = service.client.post(path, json={**body, "unconverged": True}, timeout=90)
+    assert (given.status_code, given.headers["fit-converged"]) == (200, "false"), given.text
+    assert given.json() == {**found, "fit": missed, "converged": False}
+
     refined = service.post(
         {
             "model": "two-moons",
@@ -151,3 +162,25 @@ def test_an_amortized_fit_answers_for_other_data_and_refined_fits_begin_there(se
     assert refined["inference"]["objective"] == "forward"
     assert len(refined["inference"]["start"]["mean"]) == 2
     assert service.wait_ended(refined["id"])["status"] == "succeeded"
+
+
+def _like(service: Up, fit_id: str) -> str:
+    """A fit that has found the same as another one, and is neither calibrated nor has converged."""
+    store = FitStore(LocalBlobs(service.data_dir / "store"))
+    fit = store.fit(fit_id)
+    assert fit.outcome is not None
+    files = {name: store.artefact(fit, name) for name in fit.outcome.artefacts}
+    figures = json.loads(files["diagnostics.json"])
+    figures["calibration"]["offered"] = False
+    files["diagnostics.json"] = records.to_json_bytes(figures)
+    request = fit.request.model_copy(update={"id": new_fit_id()})
+    outcome = Outcome(
+        status=Status.FAILED,
+        finished_at=records.now(),
+        attempt=1,
+        error=FitFailure(code=NOT_CONVERGED, message="It has not arrived."),
+        artefacts={name: store.put_artefact(request.id, 1, name, data) for name, data in files.items()},
+    )
+    store.accept(request, store.encoded_data(fit.request))
+    store.finish(request.id, outcome)
+    return request.id

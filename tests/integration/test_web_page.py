@@ -3,20 +3,20 @@
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
-import uvicorn
 from selenium.webdriver.support.select import Select
 
-from app.main import create_app
-from tacit.fits import Scope, open_keys
+from tacit.fits import FitStore, Scope, open_keys
 from tacit.settings import Settings
+from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, REASON, miss
 from tests.browser import Browser, open_browser
 from tests.running import Up, wait_for
+from tests.serving import serving
 
 _HEADING = "document.getElementById('fit-status')?.textContent"
 
@@ -162,6 +162,29 @@ def test_data_from_files(browser: Browser, service: Up, tmp_path: Path) -> None:
     browser.find(".field .error", "not JSON")
 
 
+def test_tables_are_read_as_the_command_line_reads_them(browser: Browser, service: Up, tmp_path: Path) -> None:
+    path = tmp_path / "schools.csv"
+    path.write_text("y\tsigma\tnote\n28,5\t15\tcafé\n8\t10,5\t\n7\t\t\n", encoding="utf-16")
+    browser.open(f"{service.address}/#/models/eight-schools")
+    browser.control("Data from a file").send_keys(str(path))
+    browser.find(".columns li", "Column sigma: its last cell is empty and was left out.")
+    assert browser.control("y").get_attribute("value") == "28.5, 8, 7"
+    assert browser.control("sigma").get_attribute("value") == "15, 10.5"
+    path = tmp_path / "row-names.csv"
+    path.write_text("y,sigma\n1,28,15\n2,8,10\n")
+    browser.control("Data from a file").send_keys(str(path))
+    browser.find(".field .error", "Row 1 has 3 cells, the header 2")
+    path = tmp_path / "underscores.csv"
+    path.write_text("y,sigma\n2_8,15\n8,10\n")
+    browser.control("Data from a file").send_keys(str(path))
+    browser.find(".field .error", "Row 1 (line 2), column y: '2_8' is not a number")
+    browser.enter("y", "28,5; 8,5")
+    browser.enter("sigma", "0x0F, 10")
+    browser.press("button", "Check")
+    browser.find(".field .error", "separate all in the same way")
+    browser.find(".field .error", "“0x0F” is not a number")
+
+
 def test_the_example_does_not_pass_for_the_data_of_a_file(browser: Browser, service: Up, tmp_path: Path) -> None:
     path = tmp_path / "schools.csv"
     path.write_text("school,effect,se\n1,28,15\n2,8,10\n")
@@ -253,15 +276,8 @@ def test_the_explorer_of_the_api_works_without_a_network(browser: Browser, servi
 def closed(settings: Settings) -> Iterator[tuple[str, str]]:
     """Address of an API that wants a key, without a worker; and a key."""
     _, token = open_keys(settings).create("ann", [Scope.READ, Scope.SUBMIT])
-    config = uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started, what="the API to start")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}", token
-    server.should_exit = True
-    thread.join()
+    with serving(settings) as address:
+        yield address, token
 
 
 def test_logging_in_with_a_key(browser: Browser, closed: tuple[str, str]) -> None:
@@ -295,3 +311,34 @@ def test_logging_in_with_a_key(browser: Browser, closed: tuple[str, str]) -> Non
     browser.press("#key-button", "Log out")
     browser.find("dialog h2", "Log in")
     assert browser.script("return sessionStorage.length") == 0
+
+
+def test_a_fit_that_has_not_converged_shows_its_draws_to_those_who_want_them(
+    browser: Browser, settings: Settings, store: FitStore
+) -> None:
+    with serving(settings) as address:
+        body = {**EIGHT_SCHOOLS, "draws": DRAWS, "seed": 1}
+        fit_id = httpx.post(f"{address}/v1/fits", json=body, trust_env=False).json()["id"]
+        miss(store, fit_id)
+        browser.open(f"{address}/#/fits/{fit_id}")
+        browser.until(f"{_HEADING} === 'failed'", "the failed fit")
+        assert "not_converged" in browser.find("main p", REASON).text
+        browser.find(".warning li", "It wobbles.")
+        browser.until("document.querySelectorAll('figure .plot .trace').length >= 1", "the losses")
+        assert browser.script("return document.querySelectorAll('figure').length") == 1
+        buttons = browser.script("return [...document.querySelectorAll('main button')].map((each) => each.textContent)")
+        assert "Retry" not in buttons
+        assert browser.barriers() == []
+        browser.press("button", "Show the draws anyway")
+        browser.find("h2", "The draws, which are no posterior")
+        assert browser.find("tr", "mu").text.split()[1] == "2.5"
+        # The pairs, the losses, and what is predicted: all of what is asked for is given.
+        browser.until("document.querySelectorAll('figure').length >= 5", "the plots")
+        browser.find("section[aria-label='Check of y']")
+        assert browser.driver.find_elements("css selector", ".problem") == []
+        assert "unconverged=True" in browser.find(".code pre", "posterior_predictive").text
+        browser.press("button[aria-label$='posterior-unconverged.npz']")
+        saved = browser.downloads / f"{fit_id}-posterior-unconverged.npz"
+        wait_for(saved.exists, what="the draws to be saved")
+        assert np.load(saved)["mu"].tolist() == [0, 1, 2, 3, 4, 5]
+        assert browser.barriers() == []

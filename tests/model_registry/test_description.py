@@ -34,6 +34,7 @@ def _keyword(word, rule, schema, value, root):
             "array": array,
             "object": object_,
             "string": isinstance(value, str),
+            "null": value is None,
         }[rule],
         "enum": lambda: any(value == each and type(value) is not bool for each in rule),
         "minimum": lambda: not number or value >= rule,
@@ -145,6 +146,19 @@ def test_the_schema_takes_encoded_arrays():
     model = REGISTRY.get("eight-schools")
     assert accepts(model.describe()["data_schema"], data)
     assert model.resolve(data).arrays["y"].tolist() == [1.0, 1.0]
+
+
+def test_the_schema_takes_null_where_a_number_may_be_missing():
+    fields = {"y": Field(("N",), missing=True), "n": Field(("N",), "int", "boolean", missing=True)}
+    schema = data_schema(fields, title="D")
+    for data in ({"y": [None, 1.5], "n": [1, None]}, {"y": [0.5], "n": [0]}):
+        assert accepts(schema, data)
+        resolve(fields, data)
+    for data in ({"y": [None, "a"], "n": [1, 0]}, {"y": None, "n": [1]}, {"y": [1.0], "n": [2]}):
+        assert not accepts(schema, data)
+        with pytest.raises(InvalidInputError):
+            resolve(fields, data)
+    assert "null where one is missing" in schema["properties"]["y"]["description"]
 
 
 FIELDS = st.builds(

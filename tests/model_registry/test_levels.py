@@ -158,3 +158,48 @@ def test_bounds_say_which_random_variables_a_field_fits(make_model, made, field,
     else:
         with pytest.raises(ModelLoadError, match="admits numbers that its random variable cannot take"):
             model.check()
+
+
+@pytest.mark.parametrize(
+    ("options", "number"),
+    [
+        ({}, 0),
+        ({"support": "positive"}, 1),
+        ({"support": "positive", "maximum": 0.5}, 0.5),
+        ({"minimum": 10, "maximum": 20}, 10),
+        ({"minimum": -20, "maximum": -10}, -20),
+        ({"dtype": "int", "minimum": 1.5}, 2),
+        ({"dtype": "int", "maximum": -1.5}, -2),
+        ({"levels": ("low", "high"), "support": "positive"}, 1),
+        ({"support": "positive", "origin": 1.7e18}, 1),
+        ({"origin": 0.3, "minimum": 0.4}, 1),
+    ],
+)
+def test_what_stands_for_a_missing_number_is_a_number_of_the_field(options, number):
+    assert Field(("N",), missing=True, **options).stand_in == number
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"support": "positive", "maximum": 0},
+        {"support": "unit_interval", "minimum": 2},
+        {"support": "boolean", "minimum": 0.2, "maximum": 0.8},
+        {"dtype": "int", "minimum": 0.2, "maximum": 0.8},
+        {"support": "nonnegative", "origin": 2000, "maximum": 1999},
+    ],
+)
+def test_a_field_that_admits_nothing_is_refused(options):
+    with pytest.raises(ModelLoadError, match="Field: no number is"):
+        Field(("N",), **options)
+
+
+def test_levels_may_be_missing():
+    field = Field(("N",), levels=("low", "high"), missing=True)
+    found = resolve({"arm": field}, {"arm": ["high", None, 0]})
+    assert (found.arrays["arm"].tolist(), found.missing["arm"].tolist()) == ([1, 0, 0], [False, True, False])
+    items = data_schema({"arm": field}, title="all")["properties"]["arm"]["anyOf"][0]["items"]["anyOf"]
+    assert items == [{"enum": ["low", "high"]}, {"type": "integer", "minimum": 0, "maximum": 1}, {"type": "null"}]
+    with pytest.raises(InvalidInputError) as raised:
+        resolve({"arm": Field(("N",), levels=("low", "high"))}, {"arm": ["high", None]})
+    assert "no value of this field may be missing" in raised.value.errors[0].detail

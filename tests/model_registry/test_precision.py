@@ -173,3 +173,54 @@ def test_what_was_subtracted_is_added_again_in_double_precision():
     assert Field(("N",)).as_sent(np.float32([0.1])).dtype == np.float32
     assert Field(("N",), "int", origin=2**40).as_sent(np.int32([3])).tolist() == [2**40 + 3]
     assert resolve({"v": field.resolved}, {"v": np.float32([3.0])}).arrays["v"].tolist() == [3.0]
+
+
+def with_gaps(values):
+    """The same numbers, and as many missing ones among them, at places that say nothing."""
+    array = np.asarray(values, np.float64)
+    found = np.full((2 * len(array), *array.shape[1:]), np.nan)
+    places = np.sort(np.random.default_rng(1).permutation(len(found))[: len(array)])
+    found[places] = array
+    return found
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(UNIX + np.arange(60), id="seconds"),
+        pytest.param(np.append(UNIX + np.arange(60), 0.0), id="seconds and an outlier"),
+        pytest.param([UNIX, UNIX + 1], id="two"),
+        pytest.param([1e-46, 0.5, 1.0], id="one becomes 0"),
+        pytest.param(np.column_stack([RNG.normal(size=50), UNIX + np.arange(50)]), id="one column of two"),
+    ],
+)
+def test_gaps_hide_no_loss(values):
+    pointer, detail = refusal(with_gaps(values), missing=True)
+    assert "in float32" in detail
+    assert "nan" not in detail
+    assert np.isfinite(with_gaps(values)[tuple(map(int, pointer.split("/")[3:]))])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([UNIX], id="a single number"),
+        pytest.param(UNIX + 86400 * np.arange(365), id="days in seconds"),
+        pytest.param(1950 + np.arange(840) / 12, id="months in years"),
+        pytest.param([2.0**40, 2.0**40, 2.0**40 + 2.0**18], id="large and exact"),
+        pytest.param(np.column_stack([RNG.normal(size=50), np.full(50, np.nan)]), id="a column of nothing"),
+    ],
+)
+def test_gaps_are_no_loss(values):
+    sent = with_gaps(values)
+    found = resolve({"v": Field(("N", "D")[: sent.ndim], missing=True)}, {"v": sent})
+    assert (found.missing["v"] == np.isnan(sent)).all()
+
+
+def test_gaps_are_left_out_after_the_origin_is_subtracted():
+    field = Field(("N",), origin=UNIX, support="positive", minimum=UNIX + 5, missing=True)
+    found = resolve({"v": field}, {"v": [UNIX + 7, None, UNIX + 8]})
+    assert found.arrays["v"].tolist() == [7, 5, 8]
+    whole = Field(("N",), "int", origin=NANOSECONDS, missing=True)
+    found = resolve({"v": whole}, {"v": [NANOSECONDS + 1, None, NANOSECONDS + 3]})
+    assert found.arrays["v"].tolist() == [1, 0, 3]

@@ -12,7 +12,7 @@ def submit_example(store: FitStore, *, steps: int, model: str = "poisson-rate", 
     """Store a fit as the API would; it is not queued."""
     found = load_registry().get(model)
     dataset = found.resolve(found.example)
-    data, artefact = encode_data(dataset.arrays)
+    data, artefact = encode_data(dataset.stored)
     values: dict[str, Any] = {
         "id": new_fit_id(),
         "model": model,

@@ -34,6 +34,11 @@ def test_errors_made_on_purpose_keep_their_words() -> None:
     assert "9 s" in explain(JobTimeoutException(), timeout_s=9).message
 
 
+def test_a_fit_whose_simulators_cannot_run_says_so() -> None:
+    failure = explain(RuntimeError("CpuCallback"), timeout_s=9, simulators="They cannot be started: no memory.")
+    assert (failure.code, failure.message) == ("simulators_unavailable", "They cannot be started: no memory.")
+
+
 def test_lost_fits_say_how_often_and_why() -> None:
     assert "3 times" in lost(3, "signal 9.").message
     assert "signal 9." in lost(3, "signal 9.").message

@@ -1,5 +1,6 @@
 """The job, in this process."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 import redis
 
+from app.draws import DIAGNOSTICS
 from model_registry import load_registry
 from tacit import inference
-from tacit.fits import FitRequest, FitStore, Outcome, Status, arrays, keys, metrics
+from tacit.engine import ENGINE_REVISION
+from tacit.fits import FitFailure, FitRequest, FitStore, Outcome, Status, arrays, keys, metrics
 from tacit.fits.events import EventLog
 from tacit.settings import Settings
 from tests.worker.requests import submit_example
@@ -113,6 +116,20 @@ def test_a_checkpoint_of_something_else_is_not_fatal(
     assert "begins anew" in caplog.text
 
 
+def test_a_checkpoint_of_another_engine_is_not_gone_on_with(
+    tools: Tools, store: FitStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = submit_example(store, steps=STEPS)
+    older = {**_checkpoints(tools, request)[0], "engine_revision": np.array(ENGINE_REVISION - 1)}
+    store.put_checkpoint(request.id, 1, 25, older)
+    with caplog.at_level(logging.WARNING):
+        outcome = _run(tools, request)
+    assert (outcome.status, outcome.first_step) == (Status.SUCCEEDED, 0)
+    assert f"made by revision {ENGINE_REVISION - 1} of the engine" in caplog.text
+    figures = json.loads(store.artefact(store.fit(request.id), DIAGNOSTICS))
+    assert figures["engine_revision"] == ENGINE_REVISION
+
+
 def test_a_checkpoint_that_cannot_be_kept_is_not_fatal(
     tools: Tools, store: FitStore, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,6 +138,25 @@ def test_a_checkpoint_that_cannot_be_kept_is_not_fatal(
     Path(settings.data_dir, "store", "fits", request.id, "checkpoint").symlink_to("nowhere")
     assert _run(tools, request).status is Status.SUCCEEDED
     assert "goes on without a checkpoint" in caplog.text
+
+
+def test_a_fit_that_has_not_converged_fails_and_keeps_what_it_found(
+    tools: Tools, store: FitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason, finalize = "It has not arrived. Give it more steps.", inference.finalize
+    monkeypatch.setattr(inference, "finalize", lambda *given: finalize(*given)._replace(not_converged=None))
+    arrived, missed = (submit_example(store, steps=STEPS) for _ in range(2))
+    expected = _run(tools, arrived)
+    assert (expected.status, expected.error) == (Status.SUCCEEDED, None)
+    monkeypatch.setattr(inference, "finalize", lambda *given: finalize(*given)._replace(not_converged=reason))
+    outcome = _run(tools, missed)
+    assert (outcome.status, outcome.error) == (Status.FAILED, FitFailure(code="not_converged", message=reason))
+    assert (outcome.artefacts, outcome.warnings) == (expected.artefacts, expected.warnings)
+    assert outcome.progress is not None
+    for name, values in _posterior(store, arrived).items():
+        np.testing.assert_array_equal(_posterior(store, missed)[name], values)
+    # There is nothing to go on with: it was computed to its end.
+    assert store.checkpoint(missed.id) is None
 
 
 def test_a_fit_leaves_its_figures(tools: Tools) -> None:

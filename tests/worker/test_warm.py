@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -15,6 +16,7 @@ from rq.version import VERSION
 
 from app.draws import POSTERIOR
 from tacit.embedded_redis import EmbeddedRedis
+from tacit.engine import ENGINE_REVISION
 from tacit.fits import Fit, FitStore, LocalBlobs, Status, connections, keys, new_fit_id, records, workers
 from tacit.fits.workers import WorkerInfo
 from tacit.settings import Settings
@@ -36,11 +38,11 @@ class Running:
         self.store = store
         self.queue = queue
         self.connection: redis.Redis = queue.connection
-        self._log = log
+        self.log = log
 
     @property
     def info(self) -> WorkerInfo:
-        return wait_for(lambda: (workers.live(self.queue.connection) or [None])[0], what=f"a worker, see {self._log}")
+        return wait_for(lambda: (workers.live(self.queue.connection) or [None])[0], what=f"a worker, see {self.log}")
 
     @property
     def is_idle(self) -> bool:
@@ -48,9 +50,8 @@ class Running:
         info = self.info
         return not self.store.open_fits() and info.fit is None and alive(info.child_pid)
 
-    def submit(self, *, steps: int, timeout_s: int = 600, model: str = "poisson-rate", code_hash: str = "") -> str:
+    def submit(self, *, steps: int, timeout_s: int = 600, model: str = "poisson-rate", **changes: Any) -> str:
         """Accept and queue a fit of the example data of a model."""
-        changes = {"code_hash": code_hash} if code_hash else {}
         request = submit_example(self.store, steps=steps, timeout_s=timeout_s, model=model, **changes)
         requeue(self.queue, request)
         return request.id
@@ -311,6 +312,20 @@ def test_a_changed_model_is_not_fitted(running: Running) -> None:
     assert fit.outcome is not None
     assert fit.outcome.error is not None
     assert fit.outcome.error.code == "model_changed"
+
+
+def test_a_fit_for_a_newer_engine_is_left_to_a_newer_worker(running: Running) -> None:
+    wanted = running.submit(steps=100, engine_revision=ENGINE_REVISION + 1)
+    wait_for(
+        lambda: f"Fit {wanted} is for revision {ENGINE_REVISION + 1}" in running.log.read_text(),
+        what="the worker to leave it alone",
+    )
+    # Those after it do not wait for it, and one that no engine was named for is computed.
+    after = running.submit(steps=100, engine_revision=None)
+    assert running.wait_ended(after).status is Status.SUCCEEDED
+    fit = running.store.fit(wanted)
+    assert (fit.status, fit.attempts) == (Status.QUEUED, ())
+    running.store.cancelled(wanted)
 
 
 def test_damaged_data_fail_the_fit_and_are_named(running: Running) -> None:

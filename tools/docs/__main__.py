@@ -15,11 +15,11 @@ DOCS = fitting.ROOT / "docs"
 
 def written() -> dict[Path, str]:
     """By path, the pages as they should be."""
-    registry, record = load_registry(), fitting.read_record()
+    registry, record, references = load_registry(), fitting.read_record(), fitting.read_references()
     found = {path: tables.filled(path.read_text(encoding="utf-8")) for path in sorted(DOCS.glob("*.md"))}
     found[fitting.GALLERY / "index.md"] = pages.index(registry.models, record)
     for model in registry.models.values():
-        found[fitting.GALLERY / f"{model.name}.md"] = pages.page(model, record[model.name])
+        found[fitting.GALLERY / f"{model.name}.md"] = pages.page(model, record[model.name], references.get(model.name))
     return found
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from model_registry import Model, load_registry
 from tacit import compilation
-from tacit.fits.summary import summarize
+from tacit.fits.summary import FAILED, summarize
 from tacit.inference import InferenceOptions, fit
 from tacit.predictive import posterior_predictive, predict
 from tools.docs import drawing
@@ -25,6 +25,7 @@ from tools.docs import drawing
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = ROOT / "docs" / "gallery"
 RECORD = GALLERY / "fits.json"
+REFERENCES = GALLERY / "references.json"
 SCRATCH = ROOT / "scratch" / "gallery"
 
 MOST_STEPS = 3000
@@ -41,6 +42,12 @@ def options(model: Model) -> InferenceOptions:
 def read_record() -> dict[str, Any]:
     """By model, what came of its fit."""
     found: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    return found
+
+
+def read_references() -> dict[str, Any]:
+    """By model, means and sds of the exact posterior at the example, where they are known, and how they were found."""
+    found: dict[str, Any] = json.loads(REFERENCES.read_text(encoding="utf-8"))
     return found
 
 
@@ -81,7 +88,8 @@ def fitted(model: Model) -> dict[str, Any]:
             for name in model.observed
         },
         "summary": {
-            name: {word: _rounded(values) for word, values in row.items()} for name, row in summarize(few).items()
+            name: {word: _rounded(values) for word, values in row.items() if word != FAILED}
+            for name, row in summarize(few).items()
         },
     }
 

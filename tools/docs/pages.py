@@ -39,9 +39,10 @@ def index(models: Mapping[str, Model], record: Mapping[str, Any]) -> str:
     )
 
 
-def page(model: Model, record: Mapping[str, Any]) -> str:
-    """All about a model."""
-    parts = (_head(model), _data(model), _latents(model), _picture(model, record), _run(model), _program(model))
+def page(model: Model, record: Mapping[str, Any], reference: Mapping[str, Any] | None) -> str:
+    """All about a model; where a reference posterior is known, how far off the fit is."""
+    picture = _picture(model, record) + (_off(record["summary"], reference) if reference is not None else "")
+    parts = (_head(model), _data(model), _latents(model), picture, _run(model), _program(model))
     return _NOTE + "\n".join(parts)
 
 
@@ -104,6 +105,16 @@ def _summary(summary: Mapping[str, Any]) -> str:
             ]
             rows.append((f"`{name}{index}`", *(f"{number:.4g}" for number in (label, *numbers))))
     return f"\n{table(('posterior', 'mean', 'sd', '5 %', '50 %', '95 %'), rows)}" if rows else ""
+
+
+def _off(summary: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+    rows = []
+    for name, exact in reference["moments"].items():
+        found, mean, sd = summary[name], exact["mean"], exact["sd"]
+        off, ratio = (found["mean"] - mean) / sd, found["sd"] / sd
+        rows.append((f"`{name}`", f"{mean:.4g}", f"{sd:.4g}", f"{off:+.2f}", f"{ratio:.2f}"))
+    head = ("posterior", "exact mean", "exact sd", "error of the fit's mean, in exact sds", "ratio of sds")
+    return f"\nHow far off this fit is, against {reference['how']}:\n\n{table(head, rows)}"
 
 
 def _flat(values: Any, index: tuple[int, ...] = ()) -> list[tuple[str, float]]:

@@ -71,7 +71,8 @@ class AsyncFit:
                 the state again and again.
 
         Raises:
-            FitFailedError, FitCancelledError: It ended so.
+            FitFailedError, FitCancelledError: It ended so; `code` and `reason` say why. One that failed with the code
+                "not_converged" has draws all the same: `posterior(unconverged=True)`.
             WaitTimeoutError: It has not ended in time. It goes on.
         """
         with progress_shown(progress) as show:
@@ -130,6 +131,8 @@ class AsyncFit:
     async def retry(self, *, idempotency_key: str | None = None) -> "AsyncFit":
         """Do a failed or cancelled fit again, as a new fit, from its last checkpoint if there is one.
 
+        Not one that has not converged: it would end the same way. Ask for a fit with a change instead.
+
         Args:
             idempotency_key: Requests with the same key are one request; by default a random one, so that this call may
                 be sent again when its answer was lost.
@@ -141,9 +144,14 @@ class AsyncFit:
         """Remove it, with its data and results; it must have ended."""
         await self._connection.send(Call("DELETE", self._path, repeatable=False))
 
-    async def summary(self) -> Summary:
-        """Mean, standard deviation and quantiles of each variable."""
-        return await self._connection.ask(Call("GET", f"{self._path}/summary"), Summary)
+    async def summary(self, *, unconverged: bool = False) -> Summary:
+        """Mean, standard deviation and quantiles of each variable.
+
+        Args:
+            unconverged: Also of a fit that has not converged, whose draws are no posterior.
+        """
+        params = {"unconverged": True} if unconverged else {}
+        return await self._connection.ask(Call("GET", f"{self._path}/summary", params=params), Summary)
 
     async def diagnostics(self) -> Diagnostics:
         """Whether to trust it."""
@@ -157,7 +165,8 @@ class AsyncFit:
         """The stored draws, for ArviZ: the group `posterior`, and the data.
 
         Args:
-            **wanted: `vars` (names), `draws` (how many), `offset` (how many to leave out at the beginning).
+            **wanted: `vars` (names), `draws` (how many), `offset` (how many to leave out at the beginning),
+                `unconverged` (True: also of a fit that has not converged, whose draws are no posterior).
         """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "posterior.nc")
@@ -181,7 +190,7 @@ class AsyncFit:
 
         Args:
             data: The observed variables, in the shapes of the fit; covariates stay as they were.
-            **wanted: `vars` (names), `draws` (how many), `seed`.
+            **wanted: `vars` (names), `draws` (how many), `seed`, `unconverged`.
         """
         return await self._connection.ask(calls.answer(self._path, data, **wanted), PosteriorAnswer)
 
@@ -192,7 +201,7 @@ class AsyncFit:
 
         Args:
             **wanted: `inputs` (other covariates), `set` (variables held at a value: an intervention), `vars`, `draws`,
-                `seed`, `quantiles`, `log_likelihood`: docs/results.md.
+                `seed`, `quantiles`, `log_likelihood`, `unconverged`: docs/results.md.
         """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "predictive.nc")
@@ -200,7 +209,10 @@ class AsyncFit:
             return await anyio.to_thread.run_sync(reading.inference_data, path)
 
     async def posterior_predictive_arrays(self, **wanted: Unpack[Prediction]) -> Arrays:
-        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles)."""
+        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles).
+
+        Beside the quantiles of `y` there is `failed_draws/y`, how many draws have a NaN in it: docs/results.md.
+        """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "predictive.npz")
             await self.save_posterior_predictive(path, **wanted)

@@ -1,13 +1,13 @@
 """Data from files: JSON, CSV, npz, or whichever of them comes on standard input. The content says which it is.
 
-JSON is an object with a member for each field. An npz file has an array for each field. CSV has a header line: a column
-is the field of its name, and columns `x.1`, `x.2`, ... are those of the matrix `x`. That a field consists of other
-columns can be said (`x=age,weight`).
+JSON is an object with a member for each field. An npz file has an array for each field. CSV is read by `tacit.tables`:
+a column is the field of its name, and columns `x.1`, `x.2`, ... are those of the matrix `x` (`suggested`). That a field
+consists of other columns can be said (`x=age,weight`).
 """
 
-import csv
 import io
 import json
+import re
 import sys
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
+from tacit import tables
 from tacit.client.answers import ModelField
 from tacit.client.errors import UnsendableError
-
-_ZIP = b"PK\x03\x04"
-_DELIMITERS = ",;\t"
+from tacit.errors import TableError
 
 
 class Source(NamedTuple):
@@ -68,17 +68,25 @@ def _fields_of(
 ) -> dict[str, Any]:
     if not source.content.strip():
         raise UnsendableError(f"{source.name} is empty.")
-    if source.content.startswith(_ZIP):
+    if _is_npz(source.content):
         return _npz(source)
-    text = _text(source)
-    return _json(source, text) if text.lstrip()[0] in "{[" else _table(source, text, fields, columns)
-
-
-def _text(source: Source) -> str:
     try:
-        return source.content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnsendableError(f"{source.name} is neither npz nor text in UTF-8: {error}.") from error
+        text, note = tables.decode(source.content)
+        if text.lstrip()[:1] in ("{", "["):
+            if note:
+                raise UnsendableError(f"{source.name} is JSON and not UTF-8: save it as UTF-8.")
+            return _json(source, text, fields)
+        return _table(source, tables.parse(text, notes=[note] if note else []), fields, columns)
+    except TableError as error:
+        raise UnsendableError(f"{source.name}: {error}") from error
+
+
+def _is_npz(content: bytes) -> bool:
+    """Whether this is a zip file of arrays, or of nothing."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return False
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return all(name.endswith(".npy") for name in archive.namelist())
 
 
 def _npz(source: Source) -> dict[str, Any]:
@@ -89,49 +97,53 @@ def _npz(source: Source) -> dict[str, Any]:
         raise UnsendableError(f"{source.name} is no npz file of numbers: {error}.") from error
 
 
-def _json(source: Source, text: str) -> dict[str, Any]:
+def _json(source: Source, text: str, fields: Mapping[str, ModelField]) -> dict[str, Any]:
+    """An object by field; or all that a request for a fit has; or, where there is one field, its numbers."""
     try:
         content = json.loads(text)
     except ValueError as error:
         raise UnsendableError(f"{source.name} is not JSON: {error}.") from error
+    if isinstance(content, list) and len(fields) == 1:
+        return {next(iter(fields)): content}
     if not isinstance(content, dict):
         raise UnsendableError(f'{source.name} is no object with a member for each field, such as {{"y": [1.5, 2.0]}}.')
-    return content
+    is_request = isinstance(content.get("data"), dict) and isinstance(content.get("model"), str)
+    return content["data"] if is_request else content
 
 
 def _table(
-    source: Source, text: str, fields: Mapping[str, ModelField], columns: Mapping[str, Sequence[str]]
+    source: Source, table: tables.Table, fields: Mapping[str, ModelField], columns: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    header, *lines = _rows(text)
-    table = {name: number for number, name in enumerate(header)}
-    if len(table) < len(header):
-        raise UnsendableError(f"{source.name}: two columns have the same name; there are {', '.join(header)}.")
-    chosen = _chosen(source, list(table), fields, columns)
-    unused = [name for name in table if not any(name in names for names in chosen.values())]
+    chosen = _chosen(source, list(table.columns), fields, columns)
+    used = {name for names in chosen.values() for name in names}
+    unused = [name for name in table.columns if name not in used]
+    notes = [*table.notes]
     if unused:
-        click.echo(f"{source.name}: columns that are not used: {', '.join(unused)}.", err=True)
+        notes.append(f"columns that are not used: {', '.join(unused)}.")
     found = {}
-    for field, names in chosen.items():
-        levels = fields[field].level_names if field in fields else ()
-        rows = [[_value(source, line, table[name], name, levels) for name in names] for line in lines]
-        matrix = np.array(rows, dtype=object if levels else None)
-        rank = len(fields[field].shape) if field in fields else min(len(names), 2)
-        found[field] = matrix[:, 0] if rank == 1 and len(names) == 1 else matrix
+    for name, names in chosen.items():
+        field = fields.get(name)
+        own = [table.columns[column] for column in names]
+        found[name] = _array(name, own, field)
+        notes += [each.note(missing=field is not None and field.missing) for each in own]
+    for note in filter(None, notes):
+        click.echo(f"{source.name}: {note}", err=True)
     return found
 
 
-class _Line(NamedTuple):
-    number: int
-    cells: list[str]
+def _array(name: str, columns: Sequence[tables.Column], field: ModelField | None) -> NDArray[Any]:
+    """The array that columns make for a field: a list, or rows. What is missing is nan, or None beside names of levels.
 
-
-def _rows(text: str) -> tuple[Any, ...]:
-    """The header, and the lines that are not empty."""
-    first = text.lstrip().splitlines()[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=delimiter, skipinitialspace=True)
-    header = [name.strip() for name in next(reader)]
-    return header, *(_Line(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells))
+    Raises:
+        TableError: A cell is no value of the field, or the columns have different lengths.
+    """
+    levels = field.level_names if field is not None else ()
+    lists = [column.values(levels, missing=field is not None and field.missing) for column in columns]
+    if len(set(map(len, lists))) > 1:
+        raise TableError(f"The columns of {name} have different numbers of values: complete their rows.")
+    rank = len(field.shape) if field is not None else min(len(columns), 2)
+    matrix = np.array(lists, dtype=object if levels else np.float64).T
+    return matrix[:, 0] if rank == 1 and len(columns) == 1 else matrix
 
 
 def _chosen(
@@ -148,9 +160,7 @@ def _chosen(
                 raise UnsendableError(f"{source.name} has no column {missing[0]!r}; {there}")
             names = list(wanted)
         else:
-            names = [name for name in header if name == field] or [
-                name for name in header if name.startswith(f"{field}.")
-            ]
+            names = suggested(field, header)
         if names:
             chosen[field] = names
     if not chosen:
@@ -162,39 +172,16 @@ def _chosen(
     return chosen
 
 
+def suggested(field: str, header: Sequence[str]) -> list[str]:
+    """The columns that a field suggests: its own, else `x.age, x.weight`, else `x[0], x[1]`, `x_1, x_2`, `x1, x2`."""
+    if field in header:
+        return [field]
+    rests = {name: name.removeprefix(field) for name in header if name.startswith(field)}
+    dotted = [name for name, rest in rests.items() if rest.startswith(".")]
+    return dotted or [name for name, rest in rests.items() if re.fullmatch(r"[\[_ ]?[0-9]+\]?", rest)]
+
+
 def _hint(column: str, fields: Iterable[str]) -> str:
     """What to do where a column that is missing looks like a further field: `--columns x=a,y=b`."""
     further = column.partition("=")[0] in fields and "=" in column
     return f" Each field wants a --columns of its own: --columns {column}." if further else ""
-
-
-def _value(source: Source, line: _Line, column: int, name: str, levels: Sequence[str]) -> float | str:
-    """A number, or the name of a level of the field."""
-    cell = line.cells[column].strip() if column < len(line.cells) else ""
-    if cell in levels:
-        return cell
-    if levels and not _is_number(cell):
-        raise UnsendableError(
-            f"{source.name}, line {line.number}, column {name}: {cell[:40]!r} is not a level; there is "
-            f"{', '.join(levels)}."
-        )
-    return _number(source, line, column, name)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(source: Source, line: _Line, column: int, name: str) -> float:
-    cell = line.cells[column].strip() if column < len(line.cells) else ""
-    try:
-        return float(cell)
-    except ValueError as error:
-        what = f"{cell[:40]!r} is not a number" if cell else "there is no number"
-        raise UnsendableError(
-            f"{source.name}, line {line.number}, column {name}: {what}; leave lines with missing values out."
-        ) from error

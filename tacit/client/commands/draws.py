@@ -11,7 +11,7 @@ import click
 from tacit.client.answers import ModelDetail
 from tacit.client.commands import tables
 from tacit.client.commands.data_files import read_fields
-from tacit.client.commands.service import FitId, ModelName, with_service
+from tacit.client.commands.service import FitId, ModelName, shows_unconverged, with_service
 from tacit.client.commands.values import Assignment, Columns, given
 from tacit.client.errors import UnsendableError
 from tacit.client.synchronous import Client
@@ -54,6 +54,7 @@ Examples:
 @click.argument("fit_id", metavar="FIT", type=FitId())
 @_predicting
 @click.option("--log-likelihood", is_flag=True, default=None, help="Also the log likelihood of the fit's own data.")
+@shows_unconverged
 @_output
 @with_service
 def predict(
@@ -134,6 +135,7 @@ Examples:
 @_variables
 @click.option("--draws", type=int, help="How many draws; all that are stored when not given.")
 @click.option("--offset", type=int, help="How many to leave out at the beginning.")
+@shows_unconverged
 @_output
 @with_service
 def posterior(client: Client, as_json: bool, fit_id: str, output: Path | None, **options: Any) -> None:
@@ -143,7 +145,7 @@ def posterior(client: Client, as_json: bool, fit_id: str, output: Path | None, *
     if as_json or output is not None:
         _put(lambda path: fit.save_posterior(path, **asked), output)
         return
-    summary = fit.summary()
+    summary = fit.summary(unconverged=asked.pop("unconverged", False))
     chosen = asked.pop("vars", tuple(summary.vars))
     unknown = [name for name in chosen if name not in summary.vars]
     if asked or unknown:

@@ -10,8 +10,9 @@ from tacit.client import progress
 from tacit.client.answers import Priority, Status
 from tacit.client.commands import tables
 from tacit.client.commands.data_files import read_fields
-from tacit.client.commands.service import FitId, ModelName, latest, waiting_for, with_service
+from tacit.client.commands.service import FitId, ModelName, latest, shows_unconverged, waiting_for, with_service
 from tacit.client.commands.values import Assignment, Columns, given, nested
+from tacit.client.errors import FitFailedError
 from tacit.client.synchronous import Client, Fit
 
 _LISTED = 20
@@ -58,6 +59,7 @@ Examples:
 @click.option("--fresh", is_flag=True, help="Compute it although the same was computed before.")
 @click.option("-d", "--detach", is_flag=True, help="Do not wait for its end; print its id.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the posterior: .nc, .npz, .arrow, .json.")
+@shows_unconverged
 @with_service
 def fit(
     client: Client,
@@ -70,6 +72,7 @@ def fit(
     fresh: bool,
     detach: bool,
     output: Path | None,
+    unconverged: bool | None,
     timeout: int | None,
     **options: Any,
 ) -> None:
@@ -90,10 +93,14 @@ def fit(
         return
     with waiting_for(made):
         _tell(made)
-        _follow(made, as_json=as_json)
-    if output is not None:
-        made.save_posterior(output)
-        click.echo(f"The posterior is in {output}.", err=True)
+        missed = _wait(made)
+    _show_found(made, as_json=as_json, unconverged=bool(unconverged))
+    if output is not None and (missed is None or unconverged):
+        made.save_posterior(output, unconverged=bool(unconverged))
+        what = "The posterior is" if missed is None else "Draws that are no posterior are"
+        click.echo(f"{what} in {output}.", err=True)
+    if missed is not None:
+        raise missed
 
 
 @click.command(
@@ -109,14 +116,19 @@ Examples:
 @click.option("--status", type=click.Choice(get_args(Status)), help="Only fits that stand so.")
 @click.option("--tag", help="Only fits with this tag.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=_LISTED, show_default=True, help="Most fits.")
+@shows_unconverged
 @with_service
-def status(client: Client, as_json: bool, fit_id: str | None, limit: int, **wanted: Any) -> None:
+def status(
+    client: Client, as_json: bool, fit_id: str | None, limit: int, unconverged: bool | None, **wanted: Any
+) -> None:
     """Show where FIT stands; without one, list the latest fits."""
     if fit_id is not None:
         if given(**wanted):
             raise click.UsageError("--model, --status and --tag choose from the list; they do not go with a fit.")
-        _show(client.get(fit_id), as_json=as_json)
+        _show(client.get(fit_id), as_json=as_json, unconverged=bool(unconverged))
         return
+    if unconverged:
+        raise click.UsageError("--unconverged shows the draws of one fit: give its id.")
     found = [fit.state for fit in latest(client, limit, **given(**wanted))]
     tables.print_json(found) if as_json else tables.show(tables.fits(found))
 
@@ -129,18 +141,20 @@ Examples:
 """
 )
 @click.argument("fit_id", metavar="FIT", type=FitId())
+@shows_unconverged
 @with_service
-def watch(client: Client, as_json: bool, fit_id: str) -> None:
+def watch(client: Client, as_json: bool, fit_id: str, unconverged: bool | None) -> None:
     """Follow FIT to its end and show the posterior. With --json, print an event on each line."""
     found = client.get(fit_id)
     with waiting_for(found):
-        if not as_json:
-            _follow(found, as_json=False)
-            return
-        for event in found.events():
+        for event in found.events() if as_json else ():
             tables.print_json(event)
+        missed = _wait(found, shown=not as_json)
+    if not as_json:
+        _show_found(found, as_json=False, unconverged=bool(unconverged))
     # Ends as the fit has ended.
-    found.wait()
+    if missed is not None:
+        raise missed
 
 
 @click.command(epilog="\b\nExample:\n  tacit cancel fit_01m7...")
@@ -157,7 +171,10 @@ def cancel(client: Client, as_json: bool, fit_ids: tuple[str, ...]) -> None:
 @click.argument("fit_id", metavar="FIT", type=FitId())
 @with_service
 def retry(client: Client, as_json: bool, fit_id: str) -> None:
-    """Do a failed or cancelled fit again, from its last checkpoint; prints the id of the new fit."""
+    """Do a failed or cancelled fit again, from its last checkpoint; prints the id of the new fit.
+
+    A fit that has not converged would end the same way: fit it with other options instead.
+    """
     again = client.get(fit_id).retry()
     tables.print_json(again.state) if as_json else click.echo(again.id)
 
@@ -167,20 +184,53 @@ def _tell(made: Fit) -> None:
     click.echo(f"{made.id}{how.get(made.cache or '', '')}", err=True)
 
 
-def _follow(fit: Fit, *, as_json: bool) -> None:
-    """Wait for the end, with a bar, and show what was found."""
-    with progress.shown(Console(stderr=True)) as show:
-        fit.wait(progress=show)
+def _wait(fit: Fit, *, shown: bool = True) -> FitFailedError | None:
+    """Wait for the end, with a bar unless that is not to be `shown`.
+
+    Returns:
+        How it failed, if it has figures and draws all the same; they are shown before that is raised.
+    """
+    try:
+        if shown:
+            with progress.shown(Console(stderr=True)) as show:
+                fit.wait(progress=show)
+        else:
+            fit.wait()
+    except FitFailedError as error:
+        if not fit.state.not_converged:
+            raise
+        return error
+    return None
+
+
+def _show_found(fit: Fit, *, as_json: bool, unconverged: bool) -> None:
+    """What a fit that was computed to its end has found."""
     if as_json:
-        _show(fit, as_json=True)
+        _show(fit, as_json=True, unconverged=unconverged)
+    elif fit.state.not_converged:
+        tables.show(*_missed(fit, unconverged=unconverged), "", *tables.warnings(fit.state))
     else:
         tables.show(*tables.summary(fit.summary()), *tables.warnings(fit.state))
 
 
-def _show(fit: Fit, *, as_json: bool) -> None:
-    """A fit, and its summary if it has succeeded."""
-    summary = fit.summary() if fit.status == "succeeded" else None
-    if as_json:
-        tables.print_json({**fit.state.model_dump(mode="json"), "summary": summary})
-    else:
-        tables.show(*tables.fit(fit.state), *(["", *tables.summary(summary)] if summary is not None else []))
+def _show(fit: Fit, *, as_json: bool, unconverged: bool) -> None:
+    """A fit, and its summary if it has succeeded; of one that has not converged, what explains that."""
+    missed = fit.state.not_converged
+    if not as_json:
+        more = _missed(fit, unconverged=unconverged) if missed else []
+        more = tables.summary(fit.summary()) if fit.status == "succeeded" else more
+        tables.show(*tables.fit(fit.state), *(["", *more] if more else []))
+        return
+    summary = fit.summary(unconverged=unconverged) if fit.status == "succeeded" or (missed and unconverged) else None
+    explained = {"diagnostics": fit.diagnostics(), "losses": fit.losses()} if missed else {}
+    tables.print_json({**fit.state.model_dump(mode="json"), "summary": summary, **explained})
+
+
+def _missed(fit: Fit, *, unconverged: bool) -> list[Any]:
+    """The figures and losses of a fit that has not converged, and its summary or the way to it."""
+    summary = (
+        tables.summary(fit.summary(unconverged=True))
+        if unconverged
+        else [f"Its draws are no posterior. To see them all the same: tacit posterior {fit.id} --unconverged"]
+    )
+    return [tables.figures(fit.diagnostics()), "", *tables.losses(fit.losses()), "", *summary]

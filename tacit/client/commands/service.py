@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tacit.client.commands.exits import Exit, code_of
-from tacit.client.errors import ApiError, ClientError
+from tacit.client.errors import ApiError, ClientError, FitEndedError
 from tacit.client.synchronous import Client, Fit
 
 _RETRIES = 3
@@ -40,13 +40,25 @@ def errors_told(*, as_json: bool) -> Iterator[None]:
         yield
     except ClientError as error:
         if as_json:
-            problem = error.problem.model_dump(mode="json") if isinstance(error, ApiError) else {"detail": str(error)}
-            click.echo(json.dumps({"error": problem}), err=True)
+            click.echo(json.dumps({"error": _problem(error)}), err=True)
         else:
             click.echo(f"Error: {error}", err=True)
         sys.exit(code_of(error))
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
+
+
+def _problem(error: ClientError) -> dict[str, Any]:
+    if isinstance(error, ApiError):
+        return error.problem.model_dump(mode="json")
+    code = {"code": error.code} if isinstance(error, FitEndedError) and error.code is not None else {}
+    return {"detail": str(error), **code}
+
+
+def shows_unconverged(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option that asks for draws that are no posterior; None when it is not given."""
+    words = "Show the draws also of a fit that has not converged; they are no posterior."
+    return click.option("--unconverged", is_flag=True, default=None, help=words)(command)
 
 
 @contextmanager

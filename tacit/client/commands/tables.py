@@ -12,14 +12,25 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from tacit.client.answers import FitState, ModelDetail, ModelSummary, Summary, element
-from tacit.client.reading import Arrays
+from tacit.client.answers import (
+    Diagnostics,
+    FitState,
+    Losses,
+    ModelDetail,
+    ModelSummary,
+    Summary,
+    element,
+    failures,
+)
+from tacit.client.reading import FAILED, Arrays
 
 # Rows that people read; more are counted.
 MOST_ROWS = 60
 # Characters of a line where there is no terminal to have a width.
 _WIDTH = 160
 _ID_WIDTH = 40
+# Reports of the losses that are shown: enough to see whether they have come to rest.
+_REPORTS = 12
 
 
 def print_json(value: Any) -> None:
@@ -114,18 +125,36 @@ def summary(found: Summary) -> list[Any]:
     """Mean, sd and quantiles of each number."""
     columns = ("mean", "sd", "q05", "q50", "q95")
     rows = [(row.name, [getattr(row, column) for column in columns]) for row in found.rows()]
-    return [*_numbers(("variable", *columns), rows), "", found.worth]
+    return [*_numbers(("variable", *columns), rows), "", found.worth, *failures(found.failed_draws)]
+
+
+def figures(found: Diagnostics) -> Table:
+    """The figures that a fit is judged by."""
+    table = _table("figure", "value")
+    for name, value in found.figures.items():
+        table.add_row(name, f"{value:.4g}" if isinstance(value, int | float) else json.dumps(value))
+    return table
+
+
+def losses(found: Losses) -> list[Any]:
+    """How the losses went: some of the reports, from the first to the last."""
+    shown = np.unique(np.linspace(0, len(found.step) - 1, num=min(_REPORTS, len(found.step))).round().astype(int))
+    rows = [(str(found.step[row]), [found.loss_gen[row], found.loss_disc[row]]) for row in shown]
+    return _numbers(("step", "loss_gen", "loss_disc"), rows)
 
 
 def quantiles(found: Arrays, probabilities: Sequence[float]) -> list[Any]:
-    """Quantiles of each number; the first axis of each array is the quantiles."""
+    """Quantiles of each number; the first axis of each array is the quantiles. Then of how many draws they are not."""
+    failed = {name.removeprefix(FAILED): int(count) for name, count in found.items() if name.startswith(FAILED)}
     columns = [f"q{100 * probability:04.1f}".removesuffix(".0") for probability in probabilities]
     rows = [
         (element(name, index), list(values[(slice(None), *index)]))
         for name, values in found.items()
+        if not name.startswith(FAILED)
         for index in np.ndindex(values.shape[1:])
     ]
-    return _numbers(("variable", *columns), rows)
+    said = failures(failed)
+    return [*_numbers(("variable", *columns), rows), *(["", *said] if said else [])]
 
 
 def _numbers(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]) -> list[Any]:
@@ -133,7 +162,7 @@ def _numbers(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for name, values in rows[:MOST_ROWS]:
-        table.add_row(name, *(f"{value:.4g}" for value in values))
+        table.add_row(name, *("-" if np.isnan(value) else f"{value:.4g}" for value in values))
     more = len(rows) - MOST_ROWS
     return [table, f"... and {more} more: all of them by --json, or into a file by --output."] if more > 0 else [table]
 

@@ -141,7 +141,10 @@ class Client:
             return reading.inference_data(path)
 
     def prior_predictive_arrays(self, model: str, **wanted: Unpack[PriorPrediction]) -> Arrays:
-        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles)."""
+        """The same as NumPy arrays by variable; the first axis is the draws (or the quantiles).
+
+        Beside the quantiles of `y` there is `failed_draws/y`, how many draws have a NaN in it: docs/results.md.
+        """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "prior.npz")
             self.save_prior_predictive(path, model, **wanted)

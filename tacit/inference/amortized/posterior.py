@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tacit.errors import DivergedError
-from tacit.inference import resampling
+from tacit.inference import constants, resampling
 from tacit.inference.amortized.networks import Mixture
 from tacit.inference.amortized.state import Prepared, State
 from tacit.inference.amortized.steps import features_of, law_of, measuring, ratio_of
@@ -133,6 +133,7 @@ def parameters(data: Prepared, learnt: Rows) -> dict[str, np.ndarray]:
         "centre_globals": data.latent_centre,
         "spread_globals": data.latent_spread,
         "furthest": np.sort(furthest(data, np.asarray(data.data))),
+        "constants": constants.constants(np.asarray(data.data)),
     }
     return {name: np.asarray(value) for name, value in named.items()}
 
@@ -148,7 +149,7 @@ def restored(arrays: Arrays, shape: tuple[int, ...], named: Mapping[str, np.ndar
     centre, spread = (jnp.asarray(named[f"{name}_globals"]) for name in ("centre", "spread"))
     nothing = jnp.zeros((0, centre.size)), jnp.zeros((0, *shape))
     prior = Normal(jnp.zeros_like(centre), jnp.eye(centre.size))
-    return Prepared(arrays, scale, centre, spread, *nothing, prior), Rows(
+    return Prepared(arrays, scale, centre, spread, *nothing, prior, constants.none()), Rows(
         *(jnp.asarray(named[n]) for n in Rows._fields)
     )
 

@@ -9,13 +9,13 @@ from jax.scipy.linalg import solve_triangular
 
 from tacit.inference import networks
 from tacit.inference.data_network import MOST_NUMBERS
-from tacit.inference.features import flatten, robust
+from tacit.inference.features import flatten, gaps, robust
 from tacit.inference.flow import Flow
 from tacit.inference.forward import ring as rings
 from tacit.inference.forward.pair_critic import PairCritic
 from tacit.inference.forward.ring import Ring
 from tacit.inference.forward.state import Prepared, State
-from tacit.inference.problem import Layout, Run, prior_draw, run_points
+from tacit.inference.problem import Layout, Run, prior_draw, run_points, with_gaps
 from tacit.inference.state import Setup
 from tacit.inference.summary import FEW_NUMBERS, Variable, ordered
 
@@ -49,9 +49,9 @@ def run(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> Run
 
 
 def simulated(setup: Setup, data: Prepared, key: jax.Array, latents: jax.Array) -> jax.Array:
-    """(S, N, D): a data set at each of the latents (S, G)."""
+    """(S, N, D): a data set at each of the latents (S, G), with the gaps of the observed one."""
     runs = jax.vmap(lambda k, u: run(setup, data, k, u))(jax.random.split(key, len(latents)), latents)
-    return jax.vmap(lambda x: flat(setup, x))(runs.observed)
+    return jax.vmap(lambda x: flat(setup, with_gaps(data.arrays, x)))(runs.observed)
 
 
 def log_prior_of(setup: Setup, data: Prepared, latents: jax.Array) -> jax.Array:
@@ -106,14 +106,38 @@ def local_scale(setup: Setup, data: Prepared, ring: Ring, size: int) -> tuple[ja
     observed, in all of them, so the distance from it would be without example: their own median and spread.
     """
     _, recent, finite = rings.newest(ring, size)
-    recent = jnp.where(finite[:, None, None], recent, jnp.nan)
+    recent = flat_blanked(setup, data, jnp.where(finite[:, None, None], recent, jnp.nan))
     least = 1e-3 * data.features.spread
     if comes_near(setup.layout):
-        observed = flat(setup, data.arrays.observed)
+        observed = flat_blanked(setup, data, flat(setup, data.arrays.observed))
         distance = jnp.nanmedian(jnp.abs(recent - observed), axis=0)
-        return jnp.mean(observed, axis=0), jnp.mean(jnp.log(jnp.maximum(distance, least)), axis=0)
-    centre, spread = robust(recent.reshape(-1, recent.shape[-1]))
-    return jnp.where(jnp.any(finite), centre, jnp.nan), jnp.log(jnp.maximum(spread, least))
+        local = jnp.nanmean(observed, axis=0), jnp.nanmean(jnp.log(jnp.maximum(distance, least)), axis=0)
+    else:
+        centre, spread = robust(recent.reshape(-1, recent.shape[-1]))
+        local = jnp.where(jnp.any(finite), centre, jnp.nan), jnp.log(jnp.maximum(spread, least))
+    if not data.arrays.missing:
+        return local
+    # Of a number that is missing of all points there is no other scale.
+    common = data.features.centre, jnp.log(data.features.spread)
+    return jax.tree.map(lambda x, of_all: jnp.where(_never_observed(setup, data), of_all, x), local, common)
+
+
+def flat_blanked(setup: Setup, data: Prepared, values: jax.Array) -> jax.Array:
+    """(..., N, D): the same, and nan where the data have gaps."""
+    if not data.arrays.missing:
+        return values
+    return jnp.where(_gaps(setup, data), jnp.nan, values)
+
+
+def _gaps(setup: Setup, data: Prepared) -> jax.Array:
+    """(N, D): which of the observed numbers are missing; of points that are joined, (1, N D)."""
+    found = gaps(setup.layout, data.arrays)
+    return found.reshape(1, -1) if joined(setup.layout) else found
+
+
+def _never_observed(setup: Setup, data: Prepared) -> jax.Array:
+    """(D,): which numbers are missing of all points."""
+    return jnp.all(_gaps(setup, data), axis=0)
 
 
 def features_of(setup: Setup, data: Prepared, state: State, values: jax.Array, failed: jax.Array) -> jax.Array:

@@ -7,6 +7,7 @@ import jax
 from tacit.inference.features import FeatureScale
 from tacit.inference.forward.ring import Ring
 from tacit.inference.problem import Arrays
+from tacit.inference.state import LeftOut
 
 # Latents, data, and whether these are finite.
 Simulations = tuple[jax.Array, jax.Array, jax.Array]
@@ -30,6 +31,7 @@ class Prepared(NamedTuple):
     latents: jax.Array
     data: jax.Array
     start: Normal
+    left_out: LeftOut
 
 
 class Begun(NamedTuple):

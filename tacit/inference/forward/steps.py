@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tacit.inference import networks
-from tacit.inference.features import FeatureScale, feature_scale, quantiles, robust
+from tacit.inference import constants, networks
+from tacit.inference.features import FeatureScale, feature_scale, fill_gaps, quantiles, robust
 from tacit.inference.forward import ring as rings
 from tacit.inference.forward.coordinates import (
     comes_near,
@@ -23,7 +23,7 @@ from tacit.inference.forward.coordinates import (
 from tacit.inference.forward.cover import EVERY, decision_step, flow_optimizer, goes_on, update_gen
 from tacit.inference.forward.ratio import FIRST_DECAY, judge, ratio_optimizer, update_disc
 from tacit.inference.forward.state import Begun, Judged, Made, Normal, Prepared, State
-from tacit.inference.problem import Arrays, prior_draw
+from tacit.inference.problem import Arrays, blanked, prior_draw, with_gaps
 from tacit.inference.state import Rates, Setup
 from tacit.ppl.external import MOST_WAITING, ahead
 
@@ -83,18 +83,21 @@ def prepare(setup: Setup, key: jax.Array, arrays: Arrays, start: Normal | None =
     draw = jax.vmap(lambda k: prior_draw(k, setup.program, setup.layout, arrays.inputs))
     latents, _, values = draw(keys)
     centre, spread = jnp.mean(latents, axis=0), jnp.std(latents, axis=0)
-    scale = feature_scale(setup.layout, arrays, values, own=setup.objective == "forward")
+    blank = jax.vmap(lambda x: blanked(arrays, x))(values)
+    scale = feature_scale(setup.layout, arrays, blank, own=setup.objective == "forward")
     if joined(setup.layout):
         # Each of the points has a scale of its own; their covariates never change, and say nothing.
-        rows = jax.vmap(lambda x: flat(setup, x))(values)[:, 0]
+        rows = jax.vmap(lambda x: flat(setup, x))(blank)[:, 0]
         rows = jnp.where(jnp.isfinite(rows), rows, jnp.nan)
         middle, width = robust(rows)
         scale = FeatureScale(middle, jnp.where(width > 0, width, 1.0), jnp.zeros((1, 0)), quantiles(rows))
-    data = jax.vmap(lambda x: flat(setup, x))(values)
+    arrays = fill_gaps(setup.layout, arrays, scale.centre)
+    data = jax.vmap(lambda x: flat(setup, with_gaps(arrays, x)))(values)
     begin = Normal(jnp.zeros_like(centre), jnp.eye(centre.size))
     if start is not None:
         begin = Normal((start.loc - centre) / spread, start.tril / spread[:, None])
-    return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data, begin)
+    left_out = constants.suspects(data, flat(setup, arrays.observed))
+    return Prepared(arrays, scale, centre, spread, (latents - centre) / spread, data, begin, left_out)
 
 
 def init(setup: Setup, key: jax.Array, data: Prepared) -> State:

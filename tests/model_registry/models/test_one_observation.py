@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, stats
 
 from model_registry.models import (
     bernoulli_glm,
@@ -51,8 +51,33 @@ def test_distractors_hide_the_points_and_know_nothing_of_the_parameters():
     inverse = np.argsort(slcp_distractors.ORDER)
     points = x[:, inverse][:, :8].reshape(-1, 2)
     assert_mean_and_sd(points, theta[:2], theta[2:4] ** 2)
-    hidden = slcp_distractors.hide(np.arange(8.0).reshape(4, 2), seed=1)
-    np.testing.assert_array_equal(hidden[inverse][:8], np.arange(8.0))
+    example = np.asarray(slcp_distractors.model.example["x"])
+    np.testing.assert_array_equal(example[inverse][:8], slcp.example_data().reshape(-1))
+
+
+def test_the_mixture_of_distractors_is_that_of_the_benchmark():
+    """Numbers as they stand in `gmm.torch` and `permutation_idx.torch` of sbibm 1.1.0."""
+    np.testing.assert_allclose(slcp_distractors.CENTRES[[0, 19], [0, 91]], [7.45071229516849, -3.1217528590880956])
+    np.testing.assert_allclose(
+        slcp_distractors.ROOTS[[0, 3, 19], [91, 0, 91], [0, 0, 91]],
+        [2.0083151146274054, -3.6225219353511116, 2.196350891048934],
+    )
+    np.testing.assert_array_equal(slcp_distractors.ORDER[[0, 1, 2, 97, 98, 99]], [87, 47, 39, 61, 53, 16])
+
+
+def test_distractors_follow_their_mixture():
+    """Along any direction they are a mixture of Student's t laws in one dimension."""
+    x = simulate(slcp_distractors.model, 2000, theta=np.zeros(5))["x"]
+    distractors = x[:, np.argsort(slcp_distractors.ORDER)][:, 8:]
+    directions = np.random.default_rng(0).normal(size=(4, 92))
+    for along in directions:
+        centres = slcp_distractors.CENTRES @ along
+        spreads = np.linalg.norm(along @ slcp_distractors.ROOTS, axis=1)
+
+        def cdf(values, centres=centres, spreads=spreads):
+            return stats.t.cdf(values[:, None], 2, centres, spreads).mean(axis=1)
+
+        assert stats.kstest(distractors @ along, cdf).pvalue > 1e-3
 
 
 def test_the_gaussian_posterior_is_half_the_observation():
