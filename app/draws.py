@@ -204,8 +204,14 @@ def losses_body(store: FitStore, fit: Fit) -> dict[str, Any]:
 
 
 def data_group(model: Model, name: str, arrays: Mapping[str, NDArray[Any]]) -> Group:
-    """Fields of a model's data with the names of their axes."""
-    return Group(name, {key: (array, _named(key, model.data[key].shape)) for key, array in arrays.items()})
+    """Fields of a model's data, as they were sent, with the names of their axes."""
+    sent = {key: model.data[key].as_sent(array) for key, array in arrays.items()}
+    named = {key: model.data[key] for key in arrays if model.data[key].level_names}
+    return Group(
+        name,
+        {key: (array, _named(key, model.data[key].shape)) for key, array in sent.items()},
+        {key: (int(field.lowest or 0), field.level_names) for key, field in named.items()},
+    )
 
 
 def axes(model: Model | None, name: str, rank: int) -> tuple[str, ...]:

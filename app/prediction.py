@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -138,7 +138,9 @@ def _new_inputs(model: Model, given: Mapping[str, Any], fitted: Dataset | None) 
         )
     arrays = {name: given[name] for name in fields if name in given}
     if fitted is not None:
-        arrays |= {name: fitted.arrays[name] for name in fields if name not in given}
+        kept = [name for name in fields if name not in given]
+        arrays |= {name: fitted.arrays[name] for name in kept}
+        fields |= {name: fields[name].resolved for name in kept}
     dataset = resolve(fields, arrays, pointer="/inputs")
     found: dict[str, Array | int] = dict(dataset.arrays)
     for name in sizes:
@@ -186,6 +188,13 @@ def _symbols(shape: Sequence[str | int]) -> set[str]:
     return {symbol for size in shape if isinstance(size, str) for symbol in re.findall(r"[^\W\d]\w*", size)}
 
 
+def _pinned_field(model: Model, name: str, outline: Outline) -> Field:
+    """What a value of a variable has to be: of an observed one, what its data have to be, and complete."""
+    if name in model.observed:
+        return replace(model.data[name], shape=outline.shape, missing=False)
+    return Field(outline.shape, "int" if outline.dtype.kind in "iub" else "float")
+
+
 def _pinned(
     model: Model, inputs: Mapping[str, Any], outlines: Mapping[str, Outline], pinned: Mapping[str, Any]
 ) -> dict[str, Array]:
@@ -193,9 +202,7 @@ def _pinned(
     if unknown:
         detail = f"There is no such random variable; this model has {', '.join(outlines)}."
         raise InvalidInputError([FieldError(at("/set", name), detail) for name in unknown[:20]])
-    fields = {
-        name: Field(outlines[name].shape, "int" if outlines[name].dtype.kind in "iub" else "float") for name in pinned
-    }
+    fields = {name: _pinned_field(model, name, outlines[name]) for name in pinned}
     fixed = dict(resolve(fields, pinned, pointer="/set").arrays)
     errors = []
     for name, value in fixed.items():

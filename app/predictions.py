@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 import jax
+import numpy as np
 from numpy.typing import NDArray
 
 from app import prediction
@@ -123,7 +124,7 @@ def _check_scores(model: Model, body: PosteriorPredictiveCreate, dataset: Datase
 
 
 def _predicted(planned: Prediction, count: int, seed: int, draws: FitDraws | None) -> Iterator[Part]:
-    return predict(
+    parts = predict(
         jax.random.key(seed),
         planned.model.program,
         num_draws=count,
@@ -132,6 +133,12 @@ def _predicted(planned: Prediction, count: int, seed: int, draws: FitDraws | Non
         rows=None if draws is None else lambda start, stop: draws.rows(planned.sampled, start, stop),
         fixed=planned.fixed,
     )
+    return ({name: _as_sent(planned.model, name, values) for name, values in part.items()} for part in parts)
+
+
+def _as_sent(model: Model, name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Values of a variable; of an observed one in the terms in which it is sent."""
+    return model.data[name].as_sent(values) if name in model.observed else values
 
 
 def _scores(planned: Prediction, dataset: Dataset, count: int, draws: FitDraws) -> Iterator[Part]:
@@ -169,7 +176,7 @@ def _columns(planned: Prediction, groups: Mapping[str, str]) -> list[Column]:
             name,
             VARS,
             group,
-            outlines[name].dtype,
+            _as_sent(planned.model, name, np.empty(0, outlines[name].dtype)).dtype,
             outlines[name].shape,
             axes(planned.model, name, len(outlines[name].shape)),
         )

@@ -57,6 +57,7 @@ def resolve(body: FitCreate, model: Model, settings: Settings, owner: str | None
         data=artefact,
         created_at=created_at,
         owner=owner,
+        origins={name: field.origin for name, field in model.data.items() if field.origin},
         engine_revision=ENGINE_REVISION,
     )
     return request, data

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import ValidationError
 
 from model_registry.discovery import Variable
-from model_registry.fields import Field, shape_words
+from model_registry.fields import SUPPORTS, Field, shape_words
 from model_registry.suitability import unsuitable
 from tacit.errors import InvalidInputError, ModelLoadError
 from tacit.inference.options import InferenceOptions
@@ -154,11 +155,22 @@ def _check_observed_variable(name: str, field: Field, variable: Variable) -> Non
             f"write Field(..., dtype={variable.dtype!r})."
         )
     fitting = _FITTING_SUPPORTS.get(variable.support)
-    if fitting and field.support not in fitting:
+    if fitting and not any(_admits_only(field, support) for support in fitting):
         raise ModelLoadError(
             f"the field {name!r} admits numbers that its random variable cannot take ({variable.support}); "
             f"write Field(..., support={fitting[0]!r})."
         )
+
+
+def _admits_only(field: Field, support: str) -> bool:
+    """Whether all numbers that a field admits are of a support."""
+    if field.support == support:
+        return True
+    if field.lowest is None or (field.highest is None and support not in ("positive", "nonnegative")):
+        return False
+    # Supports are intervals: what holds both ends holds all between; of whole numbers 0 and 1 are all there are.
+    ends = np.array([field.lowest, field.lowest if field.highest is None else field.highest]) - field.origin
+    return bool(SUPPORTS[support].contains(ends).all()) and (support != "boolean" or field.dtype == "int")
 
 
 def _check_latents(model: Model) -> None:

@@ -44,8 +44,8 @@ def describe(model: Model) -> dict[str, Any]:
         "references": list(model.references),
         "code_hash": model.code_hash,
         "dims": list(model.dims),
-        "inputs": [_field(name, model.data[name]) for name in model.covariates],
-        "observed": [_field(name, model.data[name]) for name in model.observed],
+        "inputs": [describe_field(name, model.data[name]) for name in model.covariates],
+        "observed": [describe_field(name, model.data[name]) for name in model.observed],
         "latents": [_variable(model, name) for name in model.latents],
         "deterministics": [_variable(model, name) for name in model.deterministics],
         "data_schema": data_schema(model.data, title=f"Data of {model.name}"),
@@ -56,7 +56,8 @@ def describe(model: Model) -> dict[str, Any]:
     }
 
 
-def _field(name: str, field: Field) -> dict[str, Any]:
+def describe_field(name: str, field: Field) -> dict[str, Any]:
+    """What a client has to know of a field."""
     return {
         "name": name,
         "shape": list(field.shape),
@@ -64,6 +65,10 @@ def _field(name: str, field: Field) -> dict[str, Any]:
         "support": field.support,
         "description": field.description,
         "unit": field.unit,
+        "levels": list(field.level_names) or field.levels,
+        "minimum": field.lowest,
+        "maximum": field.highest,
+        "origin": field.origin,
         "missing": field.missing,
     }
 
@@ -105,7 +110,7 @@ def data_schema(fields: Mapping[str, Field], *, title: str) -> dict[str, Any]:
 
 
 def _field_schema(field: Field) -> dict[str, Any]:
-    words = f"{shape_words(field.shape)}, {SUPPORTS[field.support].words}"
+    words = f"{shape_words(field.shape)}, {field.words}"
     words += ", null where one is missing" if field.missing else ""
     about = f"{field.description} ({words})" if field.description else words
     unit = {"x-unit": field.unit} if field.unit else {}
@@ -114,16 +119,31 @@ def _field_schema(field: Field) -> dict[str, Any]:
 
 
 def _nested_schema(field: Field) -> dict[str, Any]:
-    schema: dict[str, Any] = dict(SUPPORTS[field.support].schema)
-    if field.dtype == "int":
-        schema = {"type": "integer", "minimum": int(INT32.min), "maximum": int(INT32.max)} | schema
-    else:
-        schema = {"type": "number"} | schema
-    if field.missing:
-        schema = {"anyOf": [schema, {"type": "null"}]}
+    forms = [{"enum": list(field.level_names)}] if field.level_names else []
+    forms += [_number_schema(field), *([{"type": "null"}] if field.missing else [])]
+    schema = {"anyOf": forms} if len(forms) > 1 else forms[0]
     for size in reversed(field.shape):
         sizes = {"minItems": 1} if isinstance(size, str) else {"minItems": size, "maxItems": size}
         schema = {"type": "array", "items": schema, **sizes}
+    return schema
+
+
+def _number_schema(field: Field) -> dict[str, Any]:
+    """One number as it is sent: the support is of the number less the origin."""
+    origin = int(field.origin) if field.dtype == "int" else field.origin
+    schema: dict[str, Any] = {
+        word: [each + origin for each in rule] if isinstance(rule, list) else rule + origin
+        for word, rule in SUPPORTS[field.support].schema.items()
+    }
+    if field.dtype == "int":
+        limits = {"minimum": int(INT32.min) + origin, "maximum": int(INT32.max) + origin}
+        schema = {"type": "integer"} | limits | schema
+    else:
+        schema = {"type": "number"} | schema
+    if field.lowest is not None:
+        schema["minimum"] = max(field.lowest, schema.get("minimum", field.lowest))
+    if field.highest is not None:
+        schema["maximum"] = min(field.highest, schema.get("maximum", field.highest))
     return schema
 
 

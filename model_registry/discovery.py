@@ -99,15 +99,34 @@ def dimension_symbols(fields: Mapping[str, Field]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(symbol for field in fields.values() for symbol in field.symbols))
 
 
-def _trace(program: Callable[..., Any], fields: Mapping[str, Field], sizes: Mapping[str, int]) -> dict[str, Variable]:
-    """The variables of the program at these sizes, with numbers for shapes."""
+def trace(program: Callable[..., Any], fields: Mapping[str, Field]) -> tuple[Any, list[str]]:
+    """What a program computes on the way to its variables, as a jaxpr, and which covariate each argument of it is."""
+    arrays, static = _arguments(program, fields, dict(zip(dimension_symbols(fields), _PRIMES, strict=False)))
+
+    def run(arrays: dict[str, jax.Array]) -> list[jax.Array]:
+        with seed(jax.random.key(0)), tape() as trace:
+            program(**arrays, **static)
+        return [rv.value for rv in trace.values()]
+
+    return jax.make_jaxpr(run)(arrays), sorted(arrays)
+
+
+def _arguments(
+    program: Callable[..., Any], fields: Mapping[str, Field], sizes: Mapping[str, int]
+) -> tuple[dict[str, jax.ShapeDtypeStruct], dict[str, int]]:
+    """The covariates and the sizes that a program takes."""
     names = parameters(program)
     arrays = {
         name: jax.ShapeDtypeStruct(tuple(sizes.get(s, s) for s in field.shape), field.numpy_dtype)
         for name, field in fields.items()
         if name in names
     }
-    static = {symbol: size for symbol, size in sizes.items() if symbol in names}
+    return arrays, {symbol: size for symbol, size in sizes.items() if symbol in names}
+
+
+def _trace(program: Callable[..., Any], fields: Mapping[str, Field], sizes: Mapping[str, int]) -> dict[str, Variable]:
+    """The variables of the program at these sizes, with numbers for shapes."""
+    arrays, static = _arguments(program, fields, sizes)
     found: dict[str, Variable] = {}
 
     def run(arrays: dict[str, jax.Array]) -> None:

@@ -37,11 +37,13 @@ class Parsed(NamedTuple):
       numbers: float64, with the rank of the field; may be empty or non-finite; nan where a null was sent that may be.
       pointer: the JSON pointer to the field.
       encoded: whether they came in base64, where a single number has no pointer of its own.
+      rest: what float64 has no room for, of numbers beyond 2**53: to be added to `numbers`. None where it has.
     """
 
     numbers: np.ndarray
     pointer: str
     encoded: bool = False
+    rest: np.ndarray | None = None
 
     def pointer_to(self, index: Iterable[int]) -> str:
         """The JSON pointer to one number, or to the text that holds it."""
@@ -80,17 +82,32 @@ def parse(name: str, field: Field, value: Any, *, pointer: str) -> Parsed:
     if np.ma.isMaskedArray(value) and value.dtype.kind in "iuf":
         value = value.astype(np.float64).filled(np.nan)
     if hasattr(value, "__array__") and not isinstance(value, np.generic):
-        return Parsed(_parse_array(name, field, np.asarray(value), pointer), pointer)
-    return Parsed(_parse_lists(name, field, value, pointer), pointer)
+        array = np.asarray(value)
+        if not (field.level_names and array.dtype.kind in "UO"):
+            return _parse_array(name, field, array, pointer)
+        value = array.tolist()
+    return _parse_lists(name, field, value, pointer)
 
 
-def _parse_array(name: str, field: Field, array: np.ndarray, pointer: str) -> np.ndarray:
+def _parse_array(name: str, field: Field, array: np.ndarray, pointer: str) -> Parsed:
     if array.dtype.kind not in "iuf":
         refuse(pointer, f"{name} is an array of dtype {array.dtype}; send real numbers (floats or integers).")
     _check_rank(name, field, array.ndim, pointer)
     _check_size(name, array.shape, pointer)
     with np.errstate(over="ignore"):  # a long double may overflow; it is refused later, as not finite
-        return array.astype(np.float64)
+        numbers = array.astype(np.float64)
+    return Parsed(numbers, pointer, rest=_rest(array.ravel(), numbers) if array.dtype.kind in "iu" else None)
+
+
+def _rest(values: Sequence[Any] | np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
+    """What float64 leaves out of whole numbers. Beyond the largest float32 it does not matter: they are refused."""
+    large = np.flatnonzero((np.abs(numbers) >= 2**53) & (np.abs(numbers) < 2**128))
+    rest = np.zeros(numbers.shape)
+    for position in large:
+        value = values[position]
+        if isinstance(value, int | np.integer):
+            rest.flat[position] = int(value) - int(numbers.flat[position])
+    return rest if rest.any() else None
 
 
 def _check_rank(name: str, field: Field, rank: int, pointer: str) -> None:
@@ -110,7 +127,7 @@ def _check_size(name: str, shape: Sequence[int], pointer: str) -> None:
         refuse(pointer, f"{name} has {math.prod(shape)} values; send at most {MAX_VALUES}.")
 
 
-def _parse_lists(name: str, field: Field, value: Any, pointer: str) -> np.ndarray:
+def _parse_lists(name: str, field: Field, value: Any, pointer: str) -> Parsed:
     """Numbers of nested lists, flattened level by level."""
     shape: list[int] = []
     level = [value]
@@ -122,11 +139,21 @@ def _parse_lists(name: str, field: Field, value: Any, pointer: str) -> np.ndarra
         shape.append(lengths.pop())
         level = list(itertools.chain.from_iterable(level))
         if not level:
-            return np.zeros([*shape, *[0] * (len(field.shape) - depth - 1)])
+            return Parsed(np.zeros([*shape, *[0] * (len(field.shape) - depth - 1)]), pointer)
     _check_size(name, shape, pointer)
+    if field.level_names:
+        level = _numbered(field, level)
     if not all(_is_element(field, kind) for kind in set(map(type, level))):
         _refuse_element(name, field, level, shape, pointer)
-    return _to_float64(level).reshape(shape)
+    numbers = _to_float64(level).reshape(shape)
+    return Parsed(numbers, pointer, rest=_rest(level, numbers))
+
+
+def _numbered(field: Field, level: list[Any]) -> list[Any]:
+    """Names of levels as their numbers; everything else stays."""
+    first = 0 if field.lowest is None else int(field.lowest)
+    codes: dict[Any, int] = {name: number for number, name in enumerate(field.level_names, first)}
+    return [codes.get(each, each) if isinstance(each, str) else each for each in level]
 
 
 def _is_sequence(value: Any) -> bool:
@@ -177,7 +204,7 @@ def _refuse_element(name: str, field: Field, level: list[Any], shape: list[int],
     first = next(i for i, element in enumerate(level) if not _is_element(field, type(element)))
     element, index = level[first], _unravel(first, shape)
     if not _is_sequence(element):
-        refuse(at(pointer, *index), f"{spot(name, index)} is {_kind(element)}; {_remedy(element)}")
+        refuse(at(pointer, *index), f"{spot(name, index)} is {_kind(element)}; {_remedy(element, field)}")
     if all(map(_is_sequence, level)):
         _check_rank(name, field, _depth(level[0], len(shape)), pointer)
     refuse(
@@ -208,12 +235,16 @@ def _kind(value: Any) -> str:
     return "an object" if isinstance(value, Mapping) else f"of type {type(value).__name__}"
 
 
-def _remedy(value: Any) -> str:
+def _remedy(value: Any, field: Field) -> str:
+    if value is None:
+        return f"no value of this field may be missing. {NO_GAPS}"
+    if field.level_names:
+        return f"it must be {field.words}."
     if isinstance(value, (bool, np.bool_)):
         return "write 0 or 1."
     if isinstance(value, str):
         return "write a number, without quotes."
-    return f"no value of this field may be missing. {NO_GAPS}" if value is None else "a number is wanted."
+    return "a number is wanted."
 
 
 def _to_float64(numbers: list[Any]) -> np.ndarray:
@@ -245,8 +276,8 @@ def _parse_encoded(name: str, field: Field, value: Mapping[str, Any], pointer: s
     shape = _encoded_shape(name, field, value["shape"], at(pointer, "shape"))
     expected = math.prod(shape) * dtype.itemsize
     content = _decoded(name, value["data_b64"], expected, at(pointer, "data_b64"))
-    numbers = np.frombuffer(content, dtype=dtype).reshape(shape).astype(np.float64)
-    return Parsed(numbers, pointer, encoded=True)
+    array = np.frombuffer(content, dtype=dtype).reshape(shape)
+    return _parse_array(name, field, array, pointer)._replace(encoded=True)
 
 
 def _encoded_dtype(dtype: Any, pointer: str) -> np.dtype:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from model_registry.fields import SUPPORTS, Field, shape_words
+from model_registry.fields import SUPPORTS, Field, plain, shape_words
 from model_registry.parsing import NO_GAPS, Parsed, at, parse, spot
+from model_registry.precision import Loss, loss
 from tacit.errors import FieldError, InvalidInputError
 
 INT32 = np.iinfo(np.int32)
@@ -29,8 +30,8 @@ class Dataset:
     """Data that fit a model.
 
     Attributes:
-      arrays: every field by name, in the model's order: float32 or int32, C-contiguous, read-only. Where a number is
-        missing stands the field's `stand_in`.
+      arrays: every field by name, in the model's order: float32 or int32, C-contiguous, read-only, less its origin.
+        Where a number is missing stands the field's `stand_in`.
       dims: the size of every dimension symbol.
       missing: by field with gaps, which of its numbers are missing: booleans of its shape.
     """
@@ -70,7 +71,6 @@ def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -
         raise InvalidInputError([FieldError(pointer, f"data must be an object with {_listed(fields)}.")])
     errors = _unknown_fields(fields, data, pointer)
     parsed: dict[str, Parsed] = {}
-    missing: dict[str, np.ndarray] = {}
     for name, field in fields.items():
         where = at(pointer, name)
         if name not in data:
@@ -80,19 +80,15 @@ def resolve(fields: Mapping[str, Field], data: Any, *, pointer: str = "/data") -
             parsed[name] = parse(name, field, data[name], pointer=where)
         except InvalidInputError as error:
             errors.extend(error.errors)
-            continue
-        gaps = np.isnan(parsed[name].numbers) & field.missing
-        if gaps.any():
-            gaps.flags.writeable = False
-            missing[name] = gaps
-            parsed[name] = parsed[name]._replace(numbers=np.where(gaps, field.stand_in, parsed[name].numbers))
     dims, mismatches = _dims(fields, parsed)
     errors += mismatches
-    arrays = {name: _cast(fields[name], each.numbers) for name, each in parsed.items()}
+    gaps = {name: _gaps(fields[name], each) for name, each in parsed.items()}
+    arrays = {name: _cast(fields[name], each, gaps[name]) for name, each in parsed.items()}
     for name, each in parsed.items():
-        errors += _value_errors(name, fields[name], each, arrays[name])
+        errors += _value_errors(name, fields[name], each, arrays[name], gaps[name])
     if errors:
         raise InvalidInputError(errors)
+    missing = {name: each for name, each in gaps.items() if each.any()}
     return Dataset(MappingProxyType(arrays), MappingProxyType(dims), MappingProxyType(missing))
 
 
@@ -168,21 +164,37 @@ class Axis(NamedTuple):
         return f"{self.field} has {self.size}{self.noun}"
 
 
-def _cast(field: Field, numbers: np.ndarray) -> np.ndarray:
+def _shifted(field: Field, parsed: Parsed) -> np.ndarray:
+    """The numbers less the field's origin, in double precision."""
+    with np.errstate(invalid="ignore"):
+        shifted = parsed.numbers - field.origin
+    return shifted if parsed.rest is None else shifted + parsed.rest
+
+
+def _gaps(field: Field, parsed: Parsed) -> np.ndarray:
+    """Which numbers are missing that may be: booleans, read-only."""
+    gaps = np.asarray(np.isnan(parsed.numbers) & field.missing)
+    gaps.flags.writeable = False
+    return gaps
+
+
+def _cast(field: Field, parsed: Parsed, gaps: np.ndarray) -> np.ndarray:
     """A fresh array of the program's dtype. Numbers that do not survive the cast are refused by `_value_errors`."""
+    numbers = np.where(gaps, field.stand_in, _shifted(field, parsed))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         array = np.array(numbers, dtype=field.numpy_dtype, order="C", copy=True)
     array.flags.writeable = False
     return array
 
 
-def _value_errors(name: str, field: Field, parsed: Parsed, array: np.ndarray) -> Iterator[FieldError]:
-    """What is wrong with the numbers: the first offender, and how many more there are."""
+def _value_errors(name: str, field: Field, parsed: Parsed, array: np.ndarray, gaps: np.ndarray) -> Iterator[FieldError]:
+    """What is wrong with the numbers that are there: the first offender, and how many more there are."""
     numbers = parsed.numbers
     if numbers.size == 0:
         yield FieldError(parsed.pointer, f"{name} is empty; send {_wanted(field)}, at least one along each axis.")
         return
-    for bad, says in _tests(field, numbers, array):
+    for unfit, says in _tests(field, parsed, array):
+        bad = unfit & ~gaps
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             more = int(bad.sum()) - 1
@@ -190,31 +202,78 @@ def _value_errors(name: str, field: Field, parsed: Parsed, array: np.ndarray) ->
             sentence = says.format(spot=spot(name, index), number=f"{numbers[index]:.9g}")
             yield FieldError(parsed.pointer_to(index), sentence + others)
             return
+    # Beside an origin, what float64 has no room for is no longer left out.
+    rest = None if field.origin else parsed.rest
+    lost = loss(_shifted(field, parsed) if rest is None else numbers, rest, array) if field.dtype == "float" else None
+    if lost is not None:
+        yield _loss_error(name, field, parsed, array, lost)
 
 
-def _tests(field: Field, numbers: np.ndarray, array: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
+def _loss_error(name: str, field: Field, parsed: Parsed, array: np.ndarray, lost: Loss) -> FieldError:
+    """What float32 loses, by an example, and what the user and the model's author can do about it."""
+    places = [tuple(int(i) for i in np.unravel_index(position, array.shape)) for position in lost.pair]
+    sent = [_exactly(parsed, place) for place in places]
+    used = [plain(float(array[place])) if abs(array[place]) >= FLOAT32.tiny else "0" for place in places]
+    named = [f"{spot(name, place)} = {number}" for place, number in zip(places, sent, strict=True)]
+    less = f" less {plain(field.origin)}" if field.origin else ""
+    if lost.vanishes:
+        fix = "Use a smaller unit, so that the numbers become larger; or send 0 where that is what is meant."
+        becomes = f"become{'s' * (len(places) == 1)} {' and '.join(dict.fromkeys(used))}"
+        detail = f"{' and '.join(named)}{less} {becomes} in float32, which ends at {FLOAT32.tiny:.2g}. {fix}"
+    else:
+        become = f"both become {used[0]}" if used[0] == used[1] else f"become {used[0]} and {used[1]}"
+        detail = (
+            f"{' and '.join(named)}{less} {become} in float32, which keeps about 7 digits: too few for numbers that "
+            f"differ by so little. If the model allows it, send differences from a nearby number ({name} - {sent[0]}), "
+            f"or number labels from 0. The model's author can let the field subtract it: Field(origin={sent[0]})."
+        )
+    return FieldError(parsed.pointer_to(places[0]), detail)
+
+
+def _exactly(parsed: Parsed, place: tuple[int, ...]) -> str:
+    """A number as it was sent."""
+    number = float(parsed.numbers[place])
+    if parsed.rest is not None and parsed.rest[place]:
+        return str(int(number) + int(parsed.rest[place]))
+    return plain(number)
+
+
+def _tests(field: Field, parsed: Parsed, array: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
     """Masks of unfit numbers, each with its sentence; the first that has any ends the search."""
+    numbers = parsed.numbers
     yield np.isnan(numbers), f"{{spot}} is {{number}}; no value of this field may be missing. {NO_GAPS}"
     yield np.isinf(numbers), "{spot} is {number}; only finite numbers can be fitted."
+    shifted = _shifted(field, parsed)
     support = SUPPORTS[field.support]
     if field.dtype == "int":
         yield (
             numbers != np.floor(numbers),
             "{spot} is {number}; whole numbers are wanted: this is a count, a label or an index.",
         )
+        if field.levels is not None:
+            yield ~field.within(numbers), f"{{spot}} is {{number}}; it must be {_quoted(field.words)}."
+        low, high = (plain(limit + field.origin) for limit in (INT32.min, INT32.max))
         yield (
-            (numbers < INT32.min) | (numbers > INT32.max),
-            f"{{spot}} is {{number}}; it must lie between {INT32.min} and {INT32.max} (int32).",
+            (shifted < INT32.min) | (shifted > INT32.max),
+            f"{{spot}} is {{number}}; it must lie between {low} and {high} (int32).",
         )
     else:
         yield (
             ~np.isfinite(array),
             f"{{spot}} is {{number}}; it must be at most {FLOAT32.max:.3g} in size (float32): use a larger unit.",
         )
-        vanishes = (numbers > 0) & (array < FLOAT32.tiny)
+        vanishes = (shifted > 0) & (array < FLOAT32.tiny)
         if not support.contains(np.zeros(())):
             yield (
                 vanishes,
                 f"{{spot}} is {{number}}; it is 0 in float32 and must be {support.words}: use a smaller unit.",
             )
-    yield ~support.contains(array), f"{{spot}} is {{number}}; it must be {support.words}."
+    yield (
+        ~(support.contains(array) & field.within(numbers)),
+        f"{{spot}} is {{number}}; it must be {_quoted(field.words)}.",
+    )
+
+
+def _quoted(words: str) -> str:
+    """Words for a sentence that `format` fills in: names of levels may hold braces."""
+    return words.replace("{", "{{").replace("}", "}}")

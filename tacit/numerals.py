@@ -130,7 +130,11 @@ def _unclear(text: str) -> str:
 def _why_not(text: str) -> str:
     if is_missing(text):
         said = f" ({_shown(text)})" if text else ""
-        return f"there is no number{said}; leave rows with missing values out."
+        return (
+            f"there is no number{said}, and no value of this field may be missing. The author of the model can allow "
+            "it of what is observed: Field(missing=True). As the model is, leave rows with missing values out, but "
+            "only where the order of the rows says nothing."
+        )
     if _is(_GROUPED, text):
         return f"{_shown(text)} has thousands separators: write it without."
     if text.lower() in _TRUTHS:

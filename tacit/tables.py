@@ -1,4 +1,4 @@
-"""Tables of numbers as text (CSV and its kin): the one reader, for the command line and for the web page.
+"""Tables as text (CSV and its kin): the one reader, for the command line and for the web page.
 
 The first line has the names of the columns. Cells are separated by commas, semicolons, tabs, bars or spaces, whichever
 the first line has most of; a line `sep=;` before it, as Excel writes, says which. The text is UTF-8, UTF-16 or UTF-32
@@ -6,8 +6,11 @@ with a byte-order mark, or else Windows-1252. Whatever could be meant in two way
 write instead.
 
 >>> table = read(b"time;level\\n0,5;1,3\\n1,0;0,8\\n")
->>> table.columns["level"].numbers()
+>>> table.columns["level"].values()
 [1.3, 0.8]
+
+What else than a number a cell may have depends on the field that its column goes to: the name of a level, or nothing
+where values may be missing (`Column.values`).
 """
 
 import codecs
@@ -53,32 +56,60 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """The cells of a column, by row, to the last that is not empty: columns may be shorter than others.
+    """The cells of a column, one of each row.
 
-    Attributes:
-        note: What a person should know of how it was read, or nothing.
+    Empty cells at its end are missing values for a field that may have them. For another they are left out, since
+    fields may have different lengths.
     """
 
     name: str
     cells: Sequence[str]
-    note: str
     _table: "Table"
 
-    def numbers(self) -> list[float]:
-        """Its numbers, from the first row on.
+    def values(self, levels: Sequence[str] = (), *, missing: bool = False) -> list[float | str | None]:
+        """Its values, from the first row on.
+
+        Args:
+            levels: Names that the field takes in place of numbers.
+            missing: Whether its values may be missing; None is one that is.
 
         Raises:
-            TableError: A cell is not a number; names its row.
+            TableError: A cell is none of these; names its row.
         """
-        return [self._number(row, cell) for row, cell in enumerate(self.cells)]
+        cells = self.cells if missing else self.cells[: self._end]
+        return [self._value(row, cell, levels, missing) for row, cell in enumerate(cells)]
 
-    def _number(self, row: int, cell: str) -> float:
+    def note(self, *, missing: bool = False) -> str:
+        """What a person should know of how its values were read, or nothing; `missing` as of `values`."""
+        left = len(self.cells) - self._end
+        if not left:
+            return ""
+        many = "last cell is empty and" if left == 1 else f"last {left} cells are empty and"
+        was = "was" if left == 1 else "were"
+        return f"Column {self.name}: its {many} {was} {'read as missing' if missing else 'left out'}."
+
+    @cached_property
+    def _end(self) -> int:
+        """The number of cells to the last that is not empty."""
+        end = len(self.cells)
+        while end and not self.cells[end - 1]:
+            end -= 1
+        return end
+
+    def _value(self, row: int, cell: str, levels: Sequence[str], missing: bool) -> float | str | None:
         table = self._table
+        if cell in levels:
+            return cell
+        if missing and numerals.is_missing(cell):
+            return None
         try:
             return numerals.number(cell, table.marks, comma_is_usual=table.separator == ";")
         except NotANumberError as error:
+            why = str(error)
+            if levels and not numerals.is_missing(cell):
+                why = f"{cell[:40]!r} is not a level of the field: write one of {', '.join(levels)}, or its number."
             line = table.rows[row].line
-            raise TableError(f"Row {row + 1} (line {line}), column {self.name}: {error}") from error
+            raise TableError(f"Row {row + 1} (line {line}), column {self.name}: {why}") from error
 
 
 @dataclass(frozen=True)
@@ -107,13 +138,7 @@ class Table:
         return numerals.marks(cell for row in self.rows for cell in row.cells)
 
     def _column(self, number: int, name: str) -> Column:
-        cells = [row.cells[number] for row in self.rows]
-        end = len(cells)
-        while end and not cells[end - 1]:
-            end -= 1
-        left = len(cells) - end
-        many = "last cell is empty and was" if left == 1 else f"last {left} cells are empty and were"
-        return Column(name, cells[:end], f"Column {name}: its {many} left out." if left else "", self)
+        return Column(name, [row.cells[number] for row in self.rows], self)
 
 
 def read(content: bytes) -> Table:

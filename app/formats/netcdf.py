@@ -68,7 +68,16 @@ def _write_group(group: Any, content: Group, attributes: Mapping[str, Any]) -> N
         sizes |= dict(zip(axes, array.shape, strict=True))
     _coordinates(group, sizes, {})
     for name, (array, axes) in content.arrays.items():
-        group.create_variable(name, axes, data=array)
+        variable = group.create_variable(name, axes, data=array)
+        if name in content.levels:
+            first, names = content.levels[name]
+            variable.attrs.update(_flags(first, names, array.dtype))
+
+
+def _flags(first: int, names: Sequence[str], dtype: np.dtype[Any]) -> dict[str, Any]:
+    """What the numbers of levels mean, as the CF conventions have it: words parted by blanks, so none may hold any."""
+    values = np.arange(first, first + len(names), dtype=dtype)
+    return {"flag_values": values, "flag_meanings": " ".join("_".join(name.split()) for name in names)}
 
 
 def _coordinates(group: Any, sizes: Mapping[str, int], known: Mapping[str, Array]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -60,10 +61,17 @@ class Column(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Arrays that do not depend on draws, such as data; by name, with the names of their axes."""
+    """Arrays that do not depend on draws, such as data.
+
+    Attributes:
+        arrays: By name, with the names of their axes.
+        levels: The names of the levels of whole numbers that have them, by the name of the array: the number of the
+            first, and all names.
+    """
 
     name: str
     arrays: Mapping[str, tuple[Array, tuple[str, ...]]]
+    levels: Mapping[str, tuple[int, tuple[str, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

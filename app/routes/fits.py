@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -27,6 +27,7 @@ from app.schemas.fits import (
 )
 from app.service import Service, ServiceDep
 from model_registry import Dataset, Model
+from model_registry.fields import restored
 from tacit.errors import (
     ConflictError,
     HasEndedError,
@@ -255,9 +256,11 @@ async def _answer(
 def _data_body(service: Service, fit: Fit) -> str:
     """Made in a thread, and already text: nothing is left for the event loop to go through."""
     data = Dataset.from_stored(service.store.data(fit.request), fit.request.dims)
+    origins = fit.request.origins
+    sent = {name: restored(array, origins.get(name, 0.0)) for name, array in data.arrays.items()}
     fields = {
         name: _with_null(array, data.missing[name]) if name in data.missing else _stored(array)
-        for name, array in data.arrays.items()
+        for name, array in sent.items()
     }
     return FitData(fit=fit.request.id, data=fields).model_dump_json()
 
@@ -269,9 +272,8 @@ def _with_null(array: NDArray[Any], gaps: NDArray[np.bool_]) -> Any:
 
 
 def _stored(array: NDArray[Any]) -> StoredArray:
-    dtype: Literal["float32", "int32"] = "int32" if array.dtype.kind == "i" else "float32"
-    content = base64.b64encode(array.astype(np.dtype(dtype).newbyteorder("<")).tobytes())
-    return StoredArray(dtype=dtype, shape=list(array.shape), data_b64=content.decode())
+    content = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return StoredArray(dtype=array.dtype.name, shape=list(array.shape), data_b64=content.decode())
 
 
 async def _cancel(service: Service, fit_id: str) -> Fit:

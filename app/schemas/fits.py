@@ -160,7 +160,9 @@ class FitList(Answer):
 class StoredArray(Answer):
     """An array in C order, little-endian; a fit takes its data in this form, too."""
 
-    dtype: Literal["float32", "int32"]
+    dtype: Literal["float32", "int32", "float64", "int64"] = Field(
+        description="In 64 bits where the field has an origin, which is added again."
+    )
     shape: list[int]
     data_b64: str = Field(description="The bytes, in base64.")
 

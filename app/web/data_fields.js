@@ -1,7 +1,7 @@
 // The data of a fit in a form: a text field for each array, filled by hand or from a file.
 
 import { fromColumns, read, suggested } from "./data_files.js";
-import { fitsInAField, fromText, size, toText } from "./data_text.js";
+import { fitsInAField, fromText, levelsOf, size, toText } from "./data_text.js";
 import { announce, fill, h, newId } from "./elements.js";
 import { labelled } from "./field.js";
 import { count, shape } from "./words.js";
@@ -59,9 +59,9 @@ export function dataFields(model, { onChange }) {
 
   /** Fill the fields from a file. Throws a SyntaxError that says what is wrong with it. */
   async function take(file) {
-    const found = await read(file, known);
+    const found = await read(file, model, known);
     fill(columns);
-    if (found.columns) fill(columns, columnPicker(known, found, fields, onChange));
+    if (found.columnsOf) fill(columns, columnPicker(known, found, fields, onChange));
     else put(checked(found.data, fields));
     announce(`${file.name} was read.`);
   }
@@ -97,14 +97,12 @@ function filePicker(take) {
 }
 
 /** Which columns of a file are which field, and what is to be known of how they were read. */
-function columnPicker(known, { columns, notes }, fields, onChange) {
-  const names = [...columns.keys()];
+function columnPicker(known, { names, columnsOf, notes }, fields, onChange) {
   const remarks = h("ul", { class: "small" });
   const chosenFor = new Map();
   const remark = () => {
-    const used = new Set([...chosenFor.values()].flat());
-    const own = names.filter((name) => used.has(name)).map((name) => columns.get(name).note);
-    const words = [...notes, ...own].filter((note) => note !== "");
+    const own = [...chosenFor].flatMap(([field, chosen]) => chosen.map((name) => columnsOf.get(field).get(name).note));
+    const words = [...new Set([...notes, ...own])].filter((note) => note !== "");
     fill(
       remarks,
       words.map((note) => h("li", {}, note)),
@@ -123,7 +121,7 @@ function columnPicker(known, { columns, notes }, fields, onChange) {
       const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
       chosenFor.set(field.name, chosen);
       remark();
-      const value = chosen.length > 0 ? array.attempt(() => fromColumns(field, chosen, columns)) : undefined;
+      const value = chosen.length > 0 ? array.attempt(() => fromColumns(field, chosen, columnsOf.get(field.name))) : undefined;
       if (value !== undefined) array.set(value);
       else if (chosen.length === 0) array.giveBack(`No column of the file is chosen for ${field.name}.`);
       onChange();
@@ -140,7 +138,9 @@ function columnPicker(known, { columns, notes }, fields, onChange) {
 function arrayField(field, onChange) {
   const rank = field.shape.length;
   const what = field.description ? `${field.description}: ` : "";
-  const about = `${what}${shape(field.shape)}${field.unit ? `, in ${field.unit}` : ""}`;
+  const names = levelsOf(field);
+  const levels = names.length > 0 ? `, each one of ${names.join(", ")}` : "";
+  const about = `${what}${shape(field.shape)}${field.unit ? `, in ${field.unit}` : ""}${levels}`;
   const text = h("textarea", { rows: rank === 2 ? 5 : rank === 0 ? 1 : 2, spellcheck: "false", autocapitalize: "off" });
   const place = labelled(field.name, text, about);
   let held;
@@ -175,7 +175,7 @@ function arrayField(field, onChange) {
       place.fail(why);
     },
     /** The array; throws a SyntaxError that says why there is none. */
-    value: () => (held === undefined ? fromText(text.value, rank) : held),
+    value: () => (held === undefined ? fromText(text.value, rank, names) : held),
     /** What a function gives; undefined after showing the SyntaxError that it threw. */
     attempt(make) {
       try {

@@ -1,19 +1,20 @@
 // Data from files: JSON as a fit takes it, and CSV whose columns are matched to the fields of a model.
 
 import { Problem, send } from "./api.js";
+import { levelsOf } from "./data_text.js";
 
 /** Status of an answer to what cannot be read. */
 const UNREADABLE = 422;
 
 /**
- * What a file says: `{data}` by field from JSON; `{columns, notes}` from CSV, a Map from name to
- * `{values, problem, note}`.
+ * What a file says: `{data}` by field from JSON; `{names, columnsOf, notes}` from CSV: the names of its columns, and for
+ * each field's name a Map from these to `{values, problem, note}`, as columns of that field.
  *
  * CSV is read by the service, as the command line reads it. Throws a SyntaxError that says what is wrong with the file.
  */
-export async function read(file, fields) {
+export async function read(file, model, fields) {
   const text = (await file.text()).replace(/^\uFEFF/, "").trim();
-  return /^[[{]/.test(text) ? { data: fromJson(text, fields) } : fromCsv(file);
+  return /^[[{]/.test(text) ? { data: fromJson(text, fields) } : fromCsv(file, model, fields);
 }
 
 function fromJson(text, fields) {
@@ -33,11 +34,28 @@ function fromJson(text, fields) {
   return isRequest ? value.data : value;
 }
 
-async function fromCsv(file) {
+/** Fields that take the same values have their columns read once, for all of them. */
+async function fromCsv(file, model, fields) {
+  const kindOf = (field) => JSON.stringify([levelsOf(field), field.missing]);
+  const tables = new Map();
+  for (const field of fields) {
+    if (!tables.has(kindOf(field))) tables.set(kindOf(field), await table(file, model, field));
+  }
+  const [{ names, notes }] = tables.values();
+  return { names, notes, columnsOf: new Map(fields.map((field) => [field.name, tables.get(kindOf(field)).columns])) };
+}
+
+async function table(file, model, field) {
+  const wanted = new URLSearchParams({ model: `${model.name}@${model.version}`, field: field.name });
+  const sent = { method: "POST", body: file, headers: { "content-type": "text/csv" } };
   try {
-    const answer = await send("v1/tables", { method: "POST", body: file, headers: { "content-type": "text/csv" } });
+    const answer = await send(`v1/tables?${wanted}`, sent);
     const { columns, notes } = await answer.json();
-    return { columns: new Map(columns.map((column) => [column.name, column])), notes };
+    return {
+      names: columns.map((column) => column.name),
+      columns: new Map(columns.map((column) => [column.name, column])),
+      notes,
+    };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const [first] = error.errors;
@@ -62,7 +80,7 @@ export function suggested(field, names) {
 
 /** The array that columns make for a field: a number, a list, or rows. */
 export function fromColumns(field, chosen, columns) {
-  const lists = chosen.map((name) => numbersOf(columns.get(name)));
+  const lists = chosen.map((name) => valuesOf(columns.get(name)));
   if (field.shape.length === 0) return lists[0][0];
   if (field.shape.length === 1) return lists[0];
   if (new Set(lists.map((list) => list.length)).size > 1) {
@@ -71,7 +89,7 @@ export function fromColumns(field, chosen, columns) {
   return lists[0].map((_, row) => lists.map((list) => list[row]));
 }
 
-function numbersOf({ values, problem }) {
+function valuesOf({ values, problem }) {
   if (values === null) throw new SyntaxError(problem);
   return values;
 }

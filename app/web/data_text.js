@@ -31,13 +31,19 @@ export function toText(value, rank) {
   return JSON.stringify(value);
 }
 
+/** The names that a field takes in place of numbers. */
+export function levelsOf(field) {
+  return Array.isArray(field.levels) ? field.levels : [];
+}
+
 /**
- * The array that a text means: JSON, or numbers parted by commas or space, a row on each line; null where one is
- * missing. Whether it may be is for the service to say.
+ * The array that a text means: JSON, or numbers separated by commas, semicolons or space, a row on each line; null where
+ * one is missing. Whether it may be is for the service to say. Some fields take the names of `levels` in place of numbers;
+ * these are separated by commas or semicolons, since they may hold spaces.
  *
  * Throws a SyntaxError that says what is wrong.
  */
-export function fromText(text, rank) {
+export function fromText(text, rank, levels = []) {
   const trimmed = text.trim();
   if (trimmed === "") throw new SyntaxError("Give some numbers.");
   if (/^[[{]/.test(trimmed)) {
@@ -47,27 +53,42 @@ export function fromText(text, rank) {
       throw new SyntaxError("This begins like JSON and is none; write numbers with commas, a row on each line.");
     }
   }
-  if (rank === 0) return toDatum(trimmed);
-  if (rank === 1) return numbers(trimmed);
+  if (rank === 0) return toValue(trimmed, levels);
+  if (rank === 1) return values(trimmed, levels);
   if (rank === 2)
     return trimmed
       .split("\n")
       .filter((line) => line.trim() !== "")
-      .map(numbers);
+      .map((line) => values(line, levels));
   throw new SyntaxError("Write this array as JSON: nested lists.");
 }
 
+/** Digits with a decimal point. */
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 /** A number, in digits with a decimal point; throws a SyntaxError for what is none. */
 export function toNumber(text) {
-  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  const value = NUMBER.test(text) ? Number(text) : Number.NaN;
   if (!Number.isFinite(value)) throw new SyntaxError(`“${text.slice(0, 40)}” is not a number.`);
   return value;
+}
+
+/** A number, the name of a level, or null for what is missing; throws a SyntaxError for what is none of these. */
+function toValue(text, levels) {
+  if (levels.includes(text)) return text;
+  if (text === "" || text === MISSING) return null;
+  if (levels.length > 0 && !NUMBER.test(text)) {
+    throw new SyntaxError(`“${text.slice(0, 40)}” is not one of ${levels.join(", ")}.`);
+  }
+  return toNumber(text);
 }
 
 /** What stands between numbers: lines may be broken anywhere. */
 const SEPARATOR = /[\s,;]+/g;
 
-function numbers(text) {
+function values(text, levels) {
+  const line = text.trim().replace(/\s*[,;]$/, "");
+  if (levels.length > 0) return line.split(/\s*[,;]\s*|\s*\n\s*/).map((part) => toValue(part, levels));
   const kinds = new Set([...text.trim().matchAll(SEPARATOR)].map(([found]) => kindOf(found)));
   kinds.delete("\n");
   if (kinds.size > 1) {
@@ -77,15 +98,7 @@ function numbers(text) {
         "same way, and write decimals with a point and thousands without commas.",
     );
   }
-  return text
-    .trim()
-    .replace(/\s*[,;]$/, "")
-    .split(/\s*[,;]\s*|\s+/)
-    .map(toDatum);
-}
-
-function toDatum(text) {
-  return text === "" || text === MISSING ? null : toNumber(text);
+  return line.split(/\s*[,;]\s*|\s+/).map((part) => toValue(part, levels));
 }
 
 /** A separator, the same for all that look alike: ";", ",", ", ", " " or the end of a line. */

@@ -66,11 +66,22 @@ function dataTable(model) {
       h("code", {}, field.name),
       field.description,
       shape(field.shape),
-      `${field.dtype === "int" ? "whole, " : ""}${SUPPORTS[field.support] ?? field.support}`,
+      numbers(field),
       field.unit || "–",
       role,
     ]),
   );
+}
+
+/** Which numbers a field takes, in a few words. */
+function numbers(field) {
+  if (Array.isArray(field.levels)) return `${field.levels.join(", ")} (or ${field.minimum} to ${field.maximum})`;
+  const whole = field.dtype === "int" ? "whole, " : "";
+  if (field.levels !== null) return `${whole}${field.minimum} to ${field.maximum}`;
+  const least = field.minimum === null ? "" : `, ${field.minimum} or above`;
+  const most = field.maximum === null ? "" : `, ${field.maximum} or below`;
+  const origin = field.origin === 0 ? "" : `, less ${field.origin}`;
+  return `${whole}${SUPPORTS[field.support] ?? field.support}${origin}${least}${most}`;
 }
 
 function latentTable(model) {

@@ -2,7 +2,7 @@
 
 import { isEncoded } from "./data_text.js";
 
-const KINDS = { float32: Float32Array, float64: Float64Array, int32: Int32Array };
+const KINDS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: BigInt64Array };
 
 /**
  * Nested lists by name, from arrays `{dtype, shape, data_b64}` (C order, little-endian as every browser is); what comes

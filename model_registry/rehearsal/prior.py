@@ -79,11 +79,12 @@ def _simulated(name: str, values: np.ndarray, draws: PriorDraws) -> Iterator[Fin
 
 def _support(model: Model, name: str, values: np.ndarray) -> Iterator[Finding]:
     field = model.data[name]
-    outside = np.isfinite(values) & ~SUPPORTS[field.support].contains(values)
+    kept = SUPPORTS[field.support].contains(values) & field.within(field.as_sent(values))
+    outside = np.isfinite(values) & ~kept
     if outside.any():
         share = 100 * outside.reshape(len(values), -1).any(axis=1).mean()
         yield problem(
-            f"Simulation: {name} leaves the support {field.support!r} of its field in {share:.0f} % of the draws; "
+            f"Simulation: {name} leaves the range of its field ({field.words}) in {share:.0f} % of the draws; "
             "change one of the two."
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model_registry import checking
 from model_registry.loader import load_registry, read_model, with_line
-from model_registry.rehearsal import calibration, precision, prior, structure
+from model_registry.rehearsal import calibration, prior, structure
 from model_registry.rehearsal.calibration import Calibration
 from model_registry.rehearsal.findings import Finding, good, note, problem
 from model_registry.rehearsal.prior import PriorDraws
@@ -69,7 +69,7 @@ def rehearse(
         return Rehearsal(tuple(findings), model)
     tell([good(f"It loads: {model.name}, version {model.version}."), *_names(model)])
     on_stage("Looking at the densities, and at what a fit will do")
-    if not tell((*structure.look(model), *precision.look(model))):
+    if not tell(structure.look(model)):
         return Rehearsal(tuple(findings), model)
     on_stage(f"Simulating {prior.DRAWS} data sets, with latents drawn from the prior")
     draws = prior.draw(model, seed)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 
-from model_registry.fields import shape_words
-from model_registry.rehearsal.findings import Finding, good, listed, problem
+from model_registry.fields import Field, shape_words
+from model_registry.indexing import unbounded_indices
+from model_registry.rehearsal.findings import Finding, good, listed, note, problem
 from model_registry.specification import Model
 from tacit.errors import InferenceError
 from tacit.inference import InferenceOptions, Problem
@@ -19,15 +20,29 @@ _TRIED = 16
 
 def look(model: Model) -> Iterator[Finding]:
     """The parts of a model that can be served."""
-    wanted = [f"{name} ({shape_words(field.shape)}, {field.support})" for name, field in model.data.items()]
+    wanted = [f"{name} ({shape_words(field.shape)}, {_numbers(field)})" for name, field in model.data.items()]
     yield good(
         f"Data: {listed(wanted)}. Given: {listed(model.covariates) or 'nothing'}; observed: {listed(model.observed)}."
     )
     variables = [f"{name} ({shape_words(model.variables[name].shape)})" for name in model.latents]
     local = [name for name in model.latents if model.is_local(name)]
     yield good(f"Inferred: {listed(variables)}. Of each data point: {listed(local) or 'none'}.")
+    yield from _indices(model)
     yield from _densities(model)
     yield from _factors(model)
+
+
+def _numbers(field: Field) -> str:
+    """The support in a word, and what else is said of the numbers."""
+    return field.support if field.lowest is None and field.highest is None else field.words
+
+
+def _indices(model: Model) -> Iterator[Finding]:
+    for name in unbounded_indices(model):
+        yield note(
+            f"Data: {name} is used as an index and is not bounded on both sides. JAX does not refuse an index that is "
+            "out of bounds, it takes another element: write Field(levels=...), or minimum and maximum."
+        )
 
 
 def _densities(model: Model) -> Iterator[Finding]:

@@ -234,7 +234,27 @@ class ModelField(Answer):
     support: str
     description: str = ""
     unit: str = ""
+    levels: int | list[str] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    origin: float = 0.0
     missing: bool = False
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """The names that may be sent in place of numbers."""
+        return tuple(self.levels) if isinstance(self.levels, list) else ()
+
+    @property
+    def numbers(self) -> str:
+        """Which numbers are wanted, in a few words."""
+        if self.levels is not None:
+            return f"{self.minimum:g} to {self.maximum:g}" + (
+                f": {', '.join(self.level_names)}" if self.level_names else ""
+            )
+        low = [f"from {self.minimum:g}"] if self.minimum is not None else []
+        high = [f"to {self.maximum:g}"] if self.maximum is not None else []
+        return ", ".join([self.dtype, self.support, *low, *high])
 
 
 class ModelVariable(Answer):

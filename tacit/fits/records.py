@@ -126,8 +126,9 @@ class FitRequest(Record):
     what is None), `resolved_options` the same with what it chooses, for people to read (empty in fits of earlier
     forms), `timeout_s` seconds, `retried_from` the fit that this one does again, `owner` whose it is: the owner of the
     API key that asked for it, None when none was needed. `engine_revision` is that of the engine whose draws are wanted
-    (`tacit.engine`); None, which is older than any, in requests from before it was recorded. Since form 3 there are
-    `resolved_options` and a revision, and the data may say which of their numbers are missing.
+    (`tacit.engine`); None, which is older than any, in requests from before it was recorded. `origins` is what was
+    subtracted from the data as they were sent, by field. Since form 3 there are `resolved_options`, a revision and
+    origins, and the data may say which of their numbers are missing.
     """
 
     form: int = 3
@@ -151,6 +152,7 @@ class FitRequest(Record):
     retried_from: str | None = None
     owner: str | None = None
     engine_revision: int | None = None
+    origins: dict[str, float] = Field(default_factory=dict)
 
 
 class Attempt(Record):

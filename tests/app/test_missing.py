@@ -148,3 +148,20 @@ def test_where_no_value_may_be_missing_null_is_refused_with_what_helps(client: C
     (error,) = client.post("/v1/fits", json=body).json()["errors"]
     assert error["pointer"] == "/data/y/1"
     assert "Field(missing=True)" in error["detail"]
+
+
+def test_what_is_set_in_a_prediction_has_no_gaps(client: Client, path: str) -> None:
+    answer = client.post(f"{path}/posterior-predictive", json={"set": {"n": [1, None, 2]}, "vars": ["y"]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/set/n/1"
+
+
+def test_a_table_has_gaps_for_a_field_that_may_have_them(client: Client) -> None:
+    sent = {"content": b"n,x\n3,1\n,2\n1,NA\n", "headers": {"content-type": "text/csv"}}
+    n, x = client.post("/v1/tables?model=rows&field=n", **sent).json()["columns"]
+    assert (n["values"], x["values"]) == ([3, None, 1], [1, 2, None])
+    n, _ = client.post("/v1/tables", **sent).json()["columns"]
+    assert n["values"] is None
+    assert "Field(missing=True)" in n["problem"]
+    for query, status in (("model=rows", 422), ("field=n", 422), ("model=rows&field=z", 422), ("model=w&field=n", 404)):
+        assert client.post(f"/v1/tables?{query}", **sent).status_code == status

@@ -13,7 +13,7 @@ from tests.app.bodies import DRAWS, EIGHT_SCHOOLS, make_draws, succeed
 from tests.app.client import Client
 
 # What requests of a form lack that those of the next have.
-LACKING = {1: ("owner", "priority"), 2: ("engine_revision", "resolved_options")}
+LACKING = {1: ("owner", "priority"), 2: ("engine_revision", "origins", "resolved_options")}
 
 
 def _written_before(client: Client, store: FitStore, folder: Path, form: int) -> str:

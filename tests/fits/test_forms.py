@@ -12,8 +12,8 @@ from tests.fits.builders import accept
 from tests.fits.places import StoredPath
 
 # What the first form lacks, and the second.
-_ADDED = ("owner", "priority", "engine_revision", "resolved_options")
-_ADDED_BY_THE_THIRD = ("engine_revision", "resolved_options")
+_ADDED = ("owner", "priority", "engine_revision", "origins", "resolved_options")
+_ADDED_BY_THE_THIRD = ("engine_revision", "origins", "resolved_options")
 
 
 def _rewrite(folder: StoredPath, fit_id: str, **changes: object) -> None:

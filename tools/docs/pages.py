@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_registry import Model
-from model_registry.fields import SUPPORTS, shape_words
+from model_registry.fields import shape_words
 from tools.docs.fitting import MOST_STEPS
 from tools.docs.tables import table
 
@@ -59,7 +59,7 @@ def _data(model: Model) -> str:
         kind = "whole numbers" if field.dtype == "int" else "numbers"
         use = "given" if name in model.covariates else "observed"
         about = f"{field.description}, in {field.unit}" if field.unit else field.description
-        rows.append((f"`{name}`", use, shape_words(field.shape), f"{kind}, {SUPPORTS[field.support].words}", about))
+        rows.append((f"`{name}`", use, shape_words(field.shape), f"{kind}, {field.words}", about))
     return "## Data\n\n" + table(("field", "use", "size", "values", "what it is"), rows)
 
 

@@ -120,26 +120,29 @@ def _table(
     notes = [*table.notes]
     if unused:
         notes.append(f"columns that are not used: {', '.join(unused)}.")
-    notes += [each.note for name, each in table.columns.items() if name in used and each.note]
-    for note in notes:
+    found = {}
+    for name, names in chosen.items():
+        field = fields.get(name)
+        own = [table.columns[column] for column in names]
+        found[name] = _array(name, own, field)
+        notes += [each.note(missing=field is not None and field.missing) for each in own]
+    for note in filter(None, notes):
         click.echo(f"{source.name}: {note}", err=True)
-    return {
-        field: _array(field, [table.columns[name] for name in names], fields.get(field))
-        for field, names in chosen.items()
-    }
+    return found
 
 
 def _array(name: str, columns: Sequence[tables.Column], field: ModelField | None) -> NDArray[Any]:
-    """The array that columns make for a field: a list, or rows.
+    """The array that columns make for a field: a list, or rows. What is missing is nan, or None beside names of levels.
 
     Raises:
-        TableError: A cell is not a number, or the columns have different lengths.
+        TableError: A cell is no value of the field, or the columns have different lengths.
     """
-    lists = [column.numbers() for column in columns]
+    levels = field.level_names if field is not None else ()
+    lists = [column.values(levels, missing=field is not None and field.missing) for column in columns]
     if len(set(map(len, lists))) > 1:
         raise TableError(f"The columns of {name} have different numbers of values: complete their rows.")
     rank = len(field.shape) if field is not None else min(len(columns), 2)
-    matrix = np.array(lists).T
+    matrix = np.array(lists, dtype=object if levels else np.float64).T
     return matrix[:, 0] if rank == 1 and len(columns) == 1 else matrix
 
 

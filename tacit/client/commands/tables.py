@@ -74,7 +74,7 @@ def model(found: ModelDetail) -> list[Any]:
     for name, field in found.fields.items():
         what = field.description + (f" [{field.unit}]" if field.unit else "")
         role = "given" if field in found.inputs else "observed"
-        fields.add_row(name, _shape(field.shape), f"{field.dtype}, {field.support}", f"{role}: {what}".rstrip(": "))
+        fields.add_row(name, _shape(field.shape), field.numbers, f"{role}: {what}".rstrip(": "))
     variables = _table("variable", "shape", "numbers", "")
     for kind, listed in (("inferred", found.latents), ("computed", found.deterministics)):
         for each in listed:
