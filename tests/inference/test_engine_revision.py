@@ -23,8 +23,9 @@ from tacit.ppl import Implicit, Normal, Uniform, plate
 RECORD = Path(__file__).parent / "engine_revision.json"
 COMMAND = "python -m tests.inference.test_engine_revision"
 STEPS, NUM_DRAWS = 100, 4000
-# What processors may differ by, in recorded standard deviations; seen were 2e-6 between vectors of 4 and of 16 numbers.
-TOLERANCE = 5e-4
+# What processors may differ by, in recorded standard deviations. Seen were 2e-6 between two levels of the compiler's
+# optimisation; a learning rate of q that is larger by one per cent moves the fit that is least touched by 2e-4.
+TOLERANCE = 1e-4
 
 
 def regression(x):
