@@ -24,7 +24,7 @@ RECORD = Path(__file__).parent / "engine_revision.json"
 COMMAND = "python -m tests.inference.test_engine_revision"
 STEPS, NUM_DRAWS = 100, 4000
 # What processors may differ by, in recorded standard deviations. Seen were 2e-6 between two levels of the compiler's
-# optimisation; a learning rate of q that is larger by one per cent moves the fit that is least touched by 2e-4.
+# optimisation; where q has a learning rate larger by one per cent, "likelihood" differs by 2e-4.
 TOLERANCE = 1e-4
 
 
