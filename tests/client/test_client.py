@@ -69,7 +69,7 @@ def test_a_fit_and_all_that_it_has_found(fit: Fit, tmp_path: Path) -> None:
     np.testing.assert_allclose(summary.to_pandas().loc["z", "sd"], row.sd)
     assert summary.k_hat == fit.diagnostics().figures["k_hat"]
     losses = fit.losses()
-    assert losses.step[-1] == 200
+    assert losses.step[-1] == 300
     assert losses.loss_gen.shape == (len(losses.step),)
 
     posterior = fit.posterior(draws=30, offset=10)
@@ -142,7 +142,7 @@ def test_lists_go_on_over_pages(client: Client, fit: Fit, monkeypatch: pytest.Mo
 
 def test_progress_is_shown(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
     client.fit("poisson-rate", {"x": COUNTS}, **SHORT).wait(progress=True)
-    assert "of 200, loss_gen" in capfd.readouterr().err
+    assert "of 300, loss_gen" in capfd.readouterr().err
     seen: list[FitState] = []
     client.fit("poisson-rate", {"x": COUNTS}, **SHORT).wait(progress=seen.append)
     assert seen[-1].status == "succeeded"

@@ -19,7 +19,7 @@ from tacit.settings import Settings
 from tests.worker.requests import submit_example
 from worker.jobs import Tools, run_fit
 
-STEPS = 200
+STEPS = 300
 
 
 @pytest.fixture
