@@ -32,7 +32,7 @@ async def _asking(settings: Settings, *, api_key: str | None = None) -> AsyncIte
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
-        AsyncClient("http://tacit", api_key=api_key, retries=0, transport=httpx.ASGITransport(app)) as client,
+        AsyncClient("http://localhost", api_key=api_key, retries=0, transport=httpx.ASGITransport(app)) as client,
     ):
         yield client
 
