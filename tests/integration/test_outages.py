@@ -32,7 +32,7 @@ def test_an_outage_of_redis_is_ridden_out(
     with up(settings, log=tmp_path / "log", redis_url=server.url) as service:
         running = service.post({**POISSON, "inference": {"steps": 1_000_000}})["id"]
         service.wait_running(running)
-        waiting = service.post({**POISSON, "inference": {"steps": 300}})["id"]
+        waiting = service.post({**POISSON, "inference": {"steps": 1000}})["id"]
         worker, api = service.child("worker"), service.child("api")
         server.stop()
         refused = service.client.post("/v1/fits", json=POISSON)
@@ -46,7 +46,7 @@ def test_an_outage_of_redis_is_ridden_out(
         wait_for(lambda: store.fit(running).outcome, what="the running fit to be cancelled")
         server.start()
         assert service.wait_ended(waiting)["status"] == "succeeded"
-        later = service.wait_ended(service.post({**POISSON, "inference": {"steps": 300}})["id"])
+        later = service.wait_ended(service.post({**POISSON, "inference": {"steps": 1000}})["id"])
         assert (later["status"], later["attempt"]) == ("succeeded", 1)
         assert (service.child("worker"), service.child("api")) == (worker, api), "nobody had to be replaced"
         assert store.open_fits() == []

@@ -17,7 +17,7 @@ from tacit.settings import Settings
 from tests.running import Up, alive, children, environment, kill, started, up, wait_for
 
 POISSON = {"model": "poisson-rate", "data": {"x": [8, 3, 5, 4, 6, 7, 3, 5, 4, 6]}, "draws": 100, "seed": 1}
-SHORT = {**POISSON, "inference": {"steps": 300}}
+SHORT = {**POISSON, "inference": {"steps": 1000}}
 # Long enough to be caught in the act, short enough to be run twice.
 MIDDLE = {**POISSON, "inference": {"steps": 2500}}
 
