@@ -67,9 +67,6 @@ def diagnostics(
     if setup.method == "implicit_klqp":
         figures |= {
             "loss_disc": float(np.mean(losses["loss_disc"][learnt])),
-            "travelled": float(
-                families.distance(state.frame, average, ARRIVED_TRUST * TRUST_LOC, ARRIVED_TRUST * TRUST_LOG_SCALE)
-            ),
             "ratio_correct": float(np.mean(losses["correct"][learnt])),
             "ratio_chance": 1.0 / setup.latent_samples if setup.contrast == "marginal" else 0.5,
             "simulated_points": simulated,
